@@ -1,0 +1,145 @@
+"""The nouns of the framework: images, attributions, and the aliases for array shapes.
+
+Nothing here runs a model, reads a file or draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+Affine: TypeAlias = NDArray[np.float64]
+"""(4, 4): voxel indices to millimetres, RAS+ as in NIfTI. A 2D image lies at index 0 of the third axis."""
+
+Status = Literal["ok", "partial", "failed", "timeout", "incompatible"]
+Space = Literal["image", "layer"]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A voxel grid and its place in space: what a map is resampled to.
+
+    Attributes:
+        shape: Number of voxels along each spatial axis.
+        affine: Voxel indices to millimetres, or None for an image without a place in space.
+        header: The NIfTI header of the file, so that its codes and units survive; None for other files.
+    """
+
+    shape: tuple[int, ...]
+    affine: Affine | None = None
+    header: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """An image as the model gets it.
+
+    Attributes:
+        data: (C, *spatial), float32, finite.
+        affine: Place of the model's grid in space, or None.
+        name: Tells the images of a run apart; also a folder name.
+        label: (*spatial), integers: the reference segmentation on the same grid, or None.
+        file_grid: The grid of the file the image came from, where it differs from the model's grid
+            or carries a header; maps go back to it when they are written.
+        extras: Further inputs of the model that travel with the image and are never explained; no batch axis.
+    """
+
+    data: Tensor
+    affine: Affine | None = None
+    name: str = "image"
+    label: Tensor | None = None
+    file_grid: Grid | None = None
+    extras: tuple[Tensor, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The spatial shape."""
+        return tuple(self.data.shape[1:])
+
+    @property
+    def spatial_dims(self) -> int:
+        """2 or 3."""
+        return self.data.ndim - 1
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Voxel size along each spatial axis, in millimetres (1 without an affine)."""
+        if self.affine is None:
+            return (1.0,) * self.spatial_dims
+        return tuple(float(s) for s in np.linalg.norm(self.affine[:3, : self.spatial_dims], axis=0))
+
+
+@dataclass(eq=False)
+class Attribution:
+    """One map: a method's answer for one target, one image and, for layer methods, one layer.
+
+    Attributes:
+        method: Registry name of the method.
+        label: The method's name in this run: the method's own, unless the user gave another.
+        target: Name of what is explained (a class name, or its index as text); None where no target was read.
+        target_index: Class index of the target, or None.
+        layer: Dotted name of the layer, or None for a map in image space.
+        image: Name of the image.
+        values: (C, *spatial) in image space, or the layer's own shape without the batch axis; float32. None unless
+            `status` is `ok` or `partial`.
+        space: Whether `values` lie on the image's grid or on a layer's.
+        affine: Place of `values` in space, or None.
+        signed: Whether negative values carry meaning (drawn in a diverging scale).
+        quantity: What is shown, as mathematics in words: "|∂score/∂x|".
+        status: `ok`, `partial`, `failed`, `timeout` or `incompatible`.
+        reason: Why there is no map, or why it is partial.
+        seconds: Wall time of the sweep that made it; methods that share a sweep share the time.
+        passes: Forward and backward passes of that sweep.
+        warnings: What the reader of the map must know.
+        parameters: The method's parameters, as in the config.
+        measures: Figures computed with the map, such as `completeness_gap`.
+    """
+
+    method: str
+    label: str
+    target: str | None
+    target_index: int | None
+    layer: str | None
+    image: str
+    values: Tensor | None = None
+    space: Space = "image"
+    affine: Affine | None = None
+    signed: bool = True
+    quantity: str = ""
+    status: Status = "ok"
+    reason: str | None = None
+    seconds: float = 0.0
+    passes: dict[str, int] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+    measures: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str, str | None, str | None]:
+        """(image, label, layer, target): unique within a run."""
+        return (self.image, self.label, self.layer, self.target)
+
+
+def layer_affine(affine: Affine | None, image_shape: Sequence[int], layer_shape: Sequence[int]) -> Affine | None:
+    """Place of a layer's grid in space: A · scale(s) · shift((s − 1) / 2) for stride s.
+
+    Args:
+        affine: The image's.
+        image_shape: Spatial shape of the image.
+        layer_shape: Spatial shape of the layer's output, with as many axes.
+
+    Returns:
+        The layer's affine, or None where the image has none or the layer has no such axes.
+    """
+    if affine is None or len(image_shape) != len(layer_shape):
+        return None
+    strides = np.array([a / b for a, b in zip(image_shape, layer_shape, strict=True)] + [1.0] * (3 - len(image_shape)))
+    step = np.eye(4)
+    step[:3, :3] = np.diag(strides)
+    step[:3, 3] = (strides - 1) / 2
+    return np.asarray(affine, dtype=np.float64) @ step
