@@ -5,7 +5,7 @@ Nothing here runs a model, reads a file or draws.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -47,6 +47,8 @@ class Image:
         file_grid: The grid of the file the image came from, where it differs from the model's grid
             or carries a header; maps go back to it when they are written.
         extras: Further inputs of the model that travel with the image and are never explained; no batch axis.
+        to_file: (4, 4): the model's voxel indices to the file's, for an image without a place in space whose grid was
+            changed; with affines these tell it.
     """
 
     data: Tensor
@@ -55,6 +57,7 @@ class Image:
     label: Tensor | None = None
     file_grid: Grid | None = None
     extras: tuple[Tensor, ...] = ()
+    to_file: Affine | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -98,6 +101,8 @@ class Attribution:
         warnings: What the reader of the map must know.
         parameters: The method's parameters, as in the config.
         measures: Figures computed with the map, such as `completeness_gap`.
+        peak_memory: Bytes at the peak of the sweep: of the GPU's memory, or of the process; None where unknown.
+        draw: Draws it over its image; set by the Python API.
     """
 
     method: str
@@ -118,6 +123,31 @@ class Attribution:
     warnings: Sequence[str] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
     measures: dict[str, float] = field(default_factory=dict)
+    peak_memory: int | None = None
+    draw: Callable[..., Any] | None = field(default=None, repr=False)
+
+    @property
+    def has_map(self) -> bool:
+        """Whether there are values."""
+        return self.values is not None
+
+    def plot(self, **options: Any) -> Any:
+        """Draw the map over its image.
+
+        Args:
+            **options: As of `torchesegeta.figures.draw`.
+
+        Returns:
+            A matplotlib Figure.
+
+        Raises:
+            ValueError: There is no map, or its image is not at hand.
+        """
+        if self.values is None:
+            raise ValueError(f"{self.label} has no map: {self.status}, {self.reason}")
+        if self.draw is None:
+            raise ValueError("the image of this map is not at hand; call torchesegeta.figures.draw(map, image)")
+        return self.draw(self, **options)
 
     @property
     def key(self) -> tuple[str, str, str | None, str | None]:

@@ -1,0 +1,169 @@
+"""What scripts and notebooks call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from torchesegeta.attributions import Attributions
+from torchesegeta.errors import ConfigError, IncompatibleError
+from torchesegeta.inputs import as_image
+from torchesegeta.jobs import group, run_job
+from torchesegeta.methods import Method
+from torchesegeta.sweeps import Runner, Session, default_layer, prepared, probe_layers
+from torchesegeta.sweeps.capture import check_layers
+from torchesegeta.targets import OutputInfo, Target, parse_target
+from torchesegeta.targets.base import Activation
+from torchesegeta.tasks import Entry, make_tasks, need_default_layer, parse_methods
+from torchesegeta.types import Attribution, Image
+from torchesegeta.validation import describe
+
+ImageLike = Image | Tensor | NDArray[Any] | Path | str
+
+
+def explain(
+    model: nn.Module,
+    image: ImageLike | Sequence[ImageLike],
+    methods: Sequence[Entry],
+    target: int | str | Sequence[int | str] | Mapping[str, Any] | None = None,
+    layers: Sequence[str] | None = None,
+    device: str | torch.device = "cpu",
+    precision: Literal["float32"] = "float32",
+    seed: int = 0,
+    patches: None = None,
+    *,
+    output: int | str | None = None,
+    activation: Activation | None = None,
+    class_names: Sequence[str] = (),
+    chunk_size: int | None = None,
+) -> Attributions:
+    """Explain a model's answer for an image.
+
+    Methods that read the same passes share them. The model comes back as it was.
+
+    Args:
+        model: The model; any mode, on any device.
+        image: (C, *spatial) or (1, C, *spatial) as tensor or array, a `torchesegeta.Image`, or a path; or a list of
+            them, which are then told apart by the maps' `.image`.
+        methods: Names, or mappings with a `name`, parameters, and a `label` where a name stands twice.
+        target: A class index or name, a list of them, or a mapping such as `{"kind": "multiclass", "classes": [1]}`;
+            None: the predicted class, in a segmentation every class predicted somewhere.
+        layers: Dotted names for the layer methods; None: the deepest layer at the lowest resolution.
+        device: Where to run.
+        precision: Of the passes; scores and sums are float32.
+        seed: Of every random draw.
+        patches: Patch-wise runs are not part of this version; only None is allowed.
+        output: Which of several outputs to explain, by index or key.
+        activation: What turns the raw output into probabilities: `softmax`, `sigmoid` or `none`.
+        class_names: One per class.
+        chunk_size: Points of a sweep run at once; None chooses.
+
+    Returns:
+        The maps; those that failed have no values but a status and a reason.
+
+    Raises:
+        ConfigError: A method, parameter, layer, target or device that does not exist.
+        InputError: The image cannot be used.
+        ModelError: The model cannot run the image.
+    """
+    if patches is not None:
+        raise ConfigError("patches: patch-wise runs are not part of this version; only None is allowed")
+    if precision != "float32":
+        raise ConfigError(f"precision: {precision!r} is not allowed; allowed: 'float32'")
+    parsed, bound_target = parse_methods(methods), _target(target)
+    info = OutputInfo(activation, tuple(class_names))
+    images = _images(image, model)
+    with prepared(model, torch_device(device), seed) as ready:
+        runner = Runner(ready, torch_device(device), info, output)
+        if layers is not None:
+            _check_layers(ready, layers)
+        maps = [
+            one
+            for item in images
+            for one in _explain_one(Session(runner, item, bound_target, seed=seed, chunk_size=chunk_size), parsed, layers)
+        ]
+    return Attributions(maps)
+
+
+def _explain_one(
+    session: Session, parsed: Sequence[tuple[str, Method]], layers: Sequence[str] | None
+) -> Iterator[Attribution]:
+    if layers is None:
+        layers = ()
+        if need_default_layer(parsed):
+            layers = [default_layer(probe_layers(session), session.image.spatial_dims)]
+    for job in group(make_tasks(parsed, layers)):
+        for result in run_job(job, session):
+            result.draw = _Drawer(session)
+            yield result
+
+
+class _Drawer:
+    """Draws a map over the image it explains."""
+
+    def __init__(self, session: Session) -> None:
+        self.image, self.class_names = session.image, session.runner.info.class_names
+        self.prediction = session.prediction
+
+    def __call__(self, attribution: Attribution, **options: Any) -> Any:
+        from torchesegeta.figures import draw
+
+        prediction = self.prediction.numpy() if self.prediction is not None and self.prediction.ndim else None
+        return draw(attribution, self.image, prediction=prediction, class_names=self.class_names, **options)
+
+
+def _target(value: Any) -> Target:
+    try:
+        return parse_target(dict(value) if isinstance(value, Mapping) else value)
+    except ValidationError as error:
+        raise ConfigError(describe(error, "target", ())) from error
+
+
+def _check_layers(model: nn.Module, layers: Sequence[str]) -> None:
+    try:
+        check_layers(model, layers)
+    except IncompatibleError as error:
+        raise ConfigError(f"layers: {error}") from error
+
+
+def _images(value: ImageLike | Sequence[ImageLike], model: nn.Module) -> list[Image]:
+    dims = model_dims(model)
+    if isinstance(value, Image | Tensor | np.ndarray | Path | str):
+        return [as_image(value, spatial_dims=dims)]
+    read = [as_image(v, spatial_dims=dims) for v in value]
+    names = [i.name for i in read]
+    if len(set(names)) == len(names):
+        return read
+    return [as_image(i, name=f"{i.name}_{n}", spatial_dims=dims) for n, i in enumerate(read)]
+
+
+def model_dims(model: nn.Module) -> int | None:
+    """Spatial dimensions of a model, told by its first convolution; None without one."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            return 2
+        if isinstance(module, nn.Conv3d | nn.ConvTranspose3d):
+            return 3
+    return None
+
+
+def torch_device(name: str | torch.device) -> torch.device:
+    """A device.
+
+    Raises:
+        ConfigError: There is no such device here.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"device: {name!r} is not a device; allowed: 'cpu', 'cuda', 'cuda:0', …") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device: {name!r} is not available here; allowed: 'cpu'")
+    return device

@@ -1,0 +1,165 @@
+"""The drawing functions: an attribution or several, and an image, become a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torchesegeta.errors import InputError
+from torchesegeta.figures.brightness import brightness
+from torchesegeta.figures.features import draw_features
+from torchesegeta.figures.flat import draw_flat
+from torchesegeta.figures.frame import Array, Convention
+from torchesegeta.figures.gallery import draw_layer_strip, draw_target_panel
+from torchesegeta.figures.heading import heading_of
+from torchesegeta.figures.scene import Scene
+from torchesegeta.figures.style import PAPER, Style
+from torchesegeta.figures.volume import Limits, draw_volume
+from torchesegeta.types import Attribution, Image
+
+
+def draw(
+    attribution: Attribution,
+    image: Image | Scene,
+    *,
+    prediction: Array | None = None,
+    class_names: Sequence[str] = (),
+    convention: Convention = "radiological",
+    limits: Limits = None,
+    title: str | None = None,
+    style: Style = PAPER,
+) -> Figure:
+    """Draw one map over its image.
+
+    A volume is shown in three orthogonal slices through the map's centre of mass and in three maximum-intensity
+    projections; a 2D image as image, overlay and map; a layer without spatial axes as a bar chart. Slices and
+    projections have a colour bar each, since a projection collects the largest values of a volume.
+
+    Args:
+        attribution: The map, (C, *spatial), on the image's grid or a layer's. Channels are summed for signed maps and
+            for layers; of other maps the largest magnitude is drawn.
+        image: The image explained, or a `Scene` of it: then the prediction, class names, convention and style given
+            here are ignored for those of the scene, which saves preparing them for every map.
+        prediction: (*spatial) class indices, or (classes, *spatial) booleans; its region of the target class is
+            outlined, like that of the label.
+        class_names: Names of the classes.
+        convention: "radiological" puts the patient's left on the picture's right, "neurological" on its left.
+        limits: Values of the first and last colour; None takes the 99.5th percentile of the magnitudes that are not
+            0, on both sides of 0 for signed maps.
+        title: The method's title for people; None makes one of its name.
+        style: Sizes and colours.
+
+    Returns:
+        A `matplotlib.figure.Figure`, 6 inches wide.
+
+    Raises:
+        InputError: The map, the prediction or the label does not fit the image, or the limits are not in order.
+    """
+    scene = _scene(image, prediction, class_names, convention, style)
+    _check_limits(limits)
+    target = attribution.target if attribution.target_index is None else scene.class_name(attribution.target_index)
+    values = attribution.values
+    spatial = values is None or values.ndim == scene.image.spatial_dims + 1
+    if values is not None and not spatial and attribution.space == "layer":
+        notes = [f"shape {' × '.join(map(str, values.shape))}, no place in the image"]
+        heading = heading_of(attribution, target, scene.style, title=title, notes=notes, width=scene.style.width)
+        array = values.detach().cpu().float().numpy()
+        return draw_features(array, heading, attribution.quantity, attribution.signed, scene.style)
+    shown = brightness(attribution, scene.image, scene.frame)
+    notes = [*shown.notes, *_tilt(scene)]
+    heading = heading_of(attribution, target, scene.style, title=title, notes=notes, width=scene.style.width)
+    painter = draw_volume if scene.image.spatial_dims == 3 else draw_flat
+    return painter(scene, shown, heading, attribution.quantity, attribution.target_index, limits)
+
+
+def layer_strip(
+    attributions: Sequence[Attribution],
+    image: Image | Scene,
+    *,
+    plane: str = "axial",
+    shared: bool = False,
+    prediction: Array | None = None,
+    class_names: Sequence[str] = (),
+    convention: Convention = "radiological",
+    title: str | None = None,
+    style: Style = PAPER,
+) -> Figure:
+    """Draw one method and target over several layers: the same slice in every panel, six panels to a row.
+
+    Args:
+        attributions: Maps that differ by layer, in the order to be drawn.
+        image: The image explained, or a `Scene` of it (see `draw`).
+        plane: "axial", "coronal" or "sagittal" for volumes with a place in space.
+        shared: One colour scale for all layers; otherwise each has its own limits, with its maximum printed below.
+        prediction: As in `draw`.
+        class_names: As in `draw`.
+        convention: As in `draw`.
+        title: The method's title for people.
+        style: Sizes and colours.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        InputError: No map lies on the image's grid, or the plane does not exist.
+    """
+    scene = _scene(image, prediction, class_names, convention, style)
+    _check_plane(plane)
+    return draw_layer_strip(scene, attributions, plane=plane, shared=shared, title=title)
+
+
+def target_panel(
+    attributions: Sequence[Attribution],
+    image: Image | Scene,
+    *,
+    plane: str = "axial",
+    prediction: Array | None = None,
+    class_names: Sequence[str] = (),
+    convention: Convention = "radiological",
+    title: str | None = None,
+    style: Style = PAPER,
+) -> Figure:
+    """Draw one method for several targets side by side on one colour scale; arguments as for `layer_strip`.
+
+    Args:
+        attributions: Maps that differ by target, in the order to be drawn.
+        image: The image explained, or a `Scene` of it (see `draw`).
+        plane: "axial", "coronal" or "sagittal" for volumes with a place in space.
+        prediction: As in `draw`; each panel outlines the region of its own class.
+        class_names: As in `draw`.
+        convention: As in `draw`.
+        title: The method's title for people.
+        style: Sizes and colours.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        InputError: No map lies on the image's grid, or the plane does not exist.
+    """
+    scene = _scene(image, prediction, class_names, convention, style)
+    _check_plane(plane)
+    return draw_target_panel(scene, attributions, plane=plane, title=title)
+
+
+def _scene(
+    image: Image | Scene, prediction: Array | None, class_names: Sequence[str], convention: Convention, style: Style
+) -> Scene:
+    if isinstance(image, Scene):
+        return image
+    return Scene(image, prediction=prediction, class_names=class_names, convention=convention, style=style)
+
+
+def _check_limits(limits: Limits) -> None:
+    if limits is not None and not limits[0] < limits[1]:
+        raise InputError(f"limits {limits!r}: the first must be below the second")
+
+
+def _check_plane(plane: str) -> None:
+    if plane not in ("axial", "coronal", "sagittal"):
+        raise InputError(f"plane {plane!r} does not exist; allowed: axial, coronal, sagittal")
+
+
+def _tilt(scene: Scene) -> list[str]:
+    tilt = scene.frame.tilt
+    return [f"oblique by {tilt:.0f}°, shown along the nearest anatomical axes"] if tilt >= 1 else []

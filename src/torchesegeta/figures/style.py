@@ -1,0 +1,83 @@
+"""The look of all figures: sizes, colours and colour maps in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from matplotlib import colormaps
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+
+DIVERGING = (
+    "#b4f1ff",
+    "#5fc0f5",
+    "#2f86d6",
+    "#24518c",
+    "#1f2836",
+    "#1c1c1c",
+    "#36221c",
+    "#833b1a",
+    "#cf5a1c",
+    "#f69540",
+    "#ffdc8c",
+)
+"""Cold, dark, warm: lightness rises evenly to both sides, so that equal magnitudes look equally strong over grey."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """Sizes in inches and points, colours, and how a map is laid over its image.
+
+    A figure is drawn 6 inches (152 mm) wide; printed in a column of 84 mm its smallest text is 5 points high.
+
+    Attributes:
+        width: Width of a figure in inches; strips of many layers grow beyond it.
+        row_height: Largest height of a row of panels in inches.
+        title_size: Title, in points.
+        text_size: Everything else, in points.
+        line_width: Outlines, in points.
+        one_signed: Colour map of maps without negative values.
+        signed: Colour map of maps with both signs, or "cold-warm" for the one defined here.
+        darkest: Where one-signed colours start, so that weak values tint the anatomy and do not blacken it.
+        opacity: Greatest opacity of a map over its image.
+        knee: Share of the limit at which a map reaches its greatest opacity.
+        percentile: Percentile of the magnitudes, zeros left out, that the colours end at.
+        window: Percentiles of the image that become black and white.
+        prediction_colour: Outline of the predicted region.
+        label_colour: Outline of the label.
+        ink: Titles and numbers.
+        muted: Parameters and notes.
+        alert: Warnings.
+    """
+
+    width: float = 6.0
+    row_height: float = 2.4
+    title_size: float = 11.5
+    text_size: float = 9.0
+    line_width: float = 1.1
+    one_signed: str = "magma"
+    signed: str = "cold-warm"
+    darkest: float = 0.25
+    opacity: float = 0.92
+    knee: float = 0.6
+    percentile: float = 99.5
+    window: tuple[float, float] = (1.0, 99.0)
+    prediction_colour: str = "#3ddc84"
+    label_colour: str = "#ffffff"
+    ink: str = "#1a1a1a"
+    muted: str = "#595959"
+    alert: str = "#9c3a00"
+
+
+PAPER = Style()
+"""The style of report, web and paper alike."""
+
+
+@cache
+def colour_map(name: str) -> Colormap:
+    """A colour map by matplotlib's name, or "cold-warm"."""
+    if name == "cold-warm":
+        return LinearSegmentedColormap.from_list(name, DIVERGING, N=511)
+    found: Any = colormaps[name]
+    return found

@@ -1,0 +1,32 @@
+"""Images in, maps out: files and arrays become `types.Image`, maps go back to the grid of the file.
+
+What is read, and how (values are float32 afterwards):
+
+| format | axes | values |
+| --- | --- | --- |
+| NIfTI `.nii`, `.nii.gz` | as in the file; one slice is 2D; further axes are channels | as stored, with slope |
+| PNG, JPEG | (rows, columns); colours are channels | divided by the largest the file can hold: 0 to 1 |
+| TIFF | pages are slices of a volume, colours are channels | as stored |
+| NumPy `.npy`, `.npz` | `channels.to_channels_first`; three axes, the first longer than 4: a volume | as stored |
+"""
+
+from torchesegeta.inputs.channels import to_channels_first
+from torchesegeta.inputs.geometry import output_grid, resample, to_file_grid
+from torchesegeta.inputs.maps import map_suffix, read_map, replacing, write_map
+from torchesegeta.inputs.preprocess import Steps, build_transforms
+from torchesegeta.inputs.read import as_image, read_image
+
+__all__ = [
+    "Steps",
+    "as_image",
+    "build_transforms",
+    "map_suffix",
+    "output_grid",
+    "read_image",
+    "read_map",
+    "replacing",
+    "resample",
+    "to_channels_first",
+    "to_file_grid",
+    "write_map",
+]

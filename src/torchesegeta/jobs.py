@@ -1,0 +1,210 @@
+"""A job: one sweep of one image, with all methods that read it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from torchesegeta.errors import EsegetaError, IncompatibleError
+from torchesegeta.methods import Context, Method
+from torchesegeta.sweeps import Reader, Request, Session, Sweep, run_sweep
+from torchesegeta.sweeps.capture import check_layers
+from torchesegeta.sweeps.chunks import is_out_of_memory
+from torchesegeta.sweeps.memory import PeakMemory
+from torchesegeta.types import Attribution, Status, layer_affine
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A method as a run asks for it.
+
+    Attributes:
+        label: Its name in the run.
+        method: The method and its parameters.
+        places: Layers, or None for the image.
+    """
+
+    label: str
+    method: Method
+    places: tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One sweep, and the tasks that read it."""
+
+    sweep: Sweep
+    tasks: tuple[Task, ...]
+
+
+def group(tasks: Sequence[Task]) -> list[Job]:
+    """Tasks that ask for equal sweeps share a job."""
+    by_sweep: dict[Sweep, list[Task]] = {}
+    for task in tasks:
+        (sweep,) = task.method.sweeps()
+        by_sweep.setdefault(sweep, []).append(task)
+    return [Job(sweep, tuple(members)) for sweep, members in by_sweep.items()]
+
+
+def run_job(job: Job, session: Session, progress: Callable[[int, int], None] | None = None) -> Iterator[Attribution]:
+    """Run a job.
+
+    What fails costs its own maps: a readout that raises, a layer that is not there, a target that is not predicted.
+    Should the sweep itself fail with several tasks, it is tried again with half of them each.
+
+    Args:
+        job: What to run.
+        session: The image before a ready model.
+        progress: Called with the points done and the points in all.
+
+    Yields:
+        An attribution for every task, place and target, also for those without a map.
+    """
+    try:
+        yield from _Running(job, session).run(progress)
+    except EsegetaError as error:
+        yield from _all_failed(job, session, error)
+    except Exception as error:
+        if len(job.tasks) == 1:
+            log.exception("%s failed", job.tasks[0].label)
+            yield from _all_failed(job, session, error)
+            return
+        middle = len(job.tasks) // 2
+        log.warning("a sweep for %d methods failed (%s); trying halves", len(job.tasks), error)
+        for half in (job.tasks[:middle], job.tasks[middle:]):
+            yield from run_job(Job(job.sweep, half), session, progress)
+
+
+def _all_failed(job: Job, session: Session, error: Exception) -> Iterator[Attribution]:
+    for task in job.tasks:
+        for place in task.places:
+            yield from _without_map(task, place, session, error)
+
+
+def _without_map(task: Task, place: str | None, session: Session, error: Exception) -> Iterator[Attribution]:
+    status: Status = "incompatible" if isinstance(error, IncompatibleError) else "failed"
+    scored = Request(task.method.reads_at(place), place, task.method.readout).scored
+    targets = list(range(len(session.bound.names))) if scored and session.is_bound else [None]
+    for target in targets:
+        yield _attribution(task, place, target, session, status=status, reason=_reason(error))
+
+
+def _reason(error: Exception) -> str:
+    if is_out_of_memory(error):
+        return f"out of memory with a single point at once: work on a smaller image or a crop ({error})"
+    return str(error) if isinstance(error, EsegetaError) else f"{type(error).__name__}: {error}"
+
+
+def _attribution(
+    task: Task, place: str | None, target: int | None, session: Session, *, status: Status = "ok", reason: str | None = None
+) -> Attribution:
+    bound = session.bound if target is not None else None
+    return Attribution(
+        method=task.method.name,
+        label=task.label,
+        target=bound.names[target] if bound is not None and target is not None else None,
+        target_index=bound.indices[target] if bound is not None and target is not None else None,
+        layer=place,
+        image=session.image.name,
+        status=status,
+        reason=reason,
+        space="image" if task.method.in_image_space(place) else "layer",
+        signed=task.method.signed,
+        quantity=task.method.quantity,
+        parameters=task.method.parameters(),
+    )
+
+
+@dataclass
+class _Running:
+    """A job under way."""
+
+    job: Job
+    session: Session
+    baseline_scores: Tensor | None = None
+    baseline: Tensor | None = None
+
+    def run(self, progress: Callable[[int, int], None] | None) -> Iterator[Attribution]:
+        session, job = self.session, self.job
+        before, started = session.runner.passes.copy(), time.perf_counter()
+        pairs = [(task, place, self._request(task, place)) for task in job.tasks for place in task.places]
+        with PeakMemory(session.runner.device) as memory:
+            self.baseline = job.sweep.baseline(session.data)
+            if job.sweep.needs_ends and self.baseline is not None:
+                self.baseline_scores = session.score(self.baseline)
+            readers = run_sweep(job.sweep, [request for _, _, request in pairs], session, progress)
+        by_request: dict[int, list[Reader]] = {}
+        for reader in readers:
+            by_request.setdefault(id(reader.request), []).append(reader)
+        passes = session.runner.passes.since(before)
+        for task, place, request in pairs:
+            for result in self._results(task, place, request, by_request.get(id(request), [])):
+                result.seconds = time.perf_counter() - started
+                result.passes = passes
+                result.peak_memory = memory.peak
+                yield result
+
+    def _request(self, task: Task, place: str | None) -> Request:
+        def open_readout(target: int | None) -> object:
+            return task.method.readout(self._context(place, target))
+
+        request = Request(task.method.reads_at(place), place, open_readout)  # type: ignore[arg-type]
+        if place is not None:
+            try:
+                check_layers(self.session.runner.model, [place])
+            except IncompatibleError as error:
+                request.error = error
+        return request
+
+    def _context(self, place: str | None, target: int | None) -> Context:
+        change = None
+        if self.baseline_scores is not None and target is not None:
+            change = float(self.session.scores[target] - self.baseline_scores[target])
+        return Context(self.session.data, place, self.baseline, change)
+
+    def _results(
+        self, task: Task, place: str | None, request: Request, readers: Sequence[Reader]
+    ) -> Iterator[Attribution]:
+        if request.error is not None:
+            yield from _without_map(task, place, self.session, request.error)
+            return
+        for reader in readers:
+            yield self._finish(task, place, reader)
+        if request.scored:
+            for name, reason in self.session.bound.incompatible.items():
+                target = self.session.bound.names.index(name)
+                yield _attribution(task, place, target, self.session, status="incompatible", reason=reason)
+
+    def _finish(self, task: Task, place: str | None, reader: Reader) -> Attribution:
+        try:
+            if reader.error is not None:
+                raise reader.error
+            return self._map(task, place, reader)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            if not isinstance(error, EsegetaError):
+                log.error("%s failed", task.label, exc_info=error)
+            status: Status = "incompatible" if isinstance(error, IncompatibleError) else "failed"
+            return _attribution(task, place, reader.target, self.session, status=status, reason=_reason(error))
+
+    def _map(self, task: Task, place: str | None, reader: Reader) -> Attribution:
+        values = reader.readout.finish().detach().to("cpu", torch.float32)
+        if not bool(torch.isfinite(values).all()):
+            count = int((~torch.isfinite(values)).sum())
+            raise ArithmeticError(f"{count} of {values.numel()} values are NaN or infinite")
+        result = _attribution(task, place, reader.target, self.session)
+        context = self._context(place, reader.target)
+        image = self.session.image
+        grid = image.affine if result.space == "image" else layer_affine(image.affine, image.shape, values.shape[1:])
+        result.values, result.affine = values, grid
+        result.measures = task.method.measures(values, context)
+        result.warnings = tuple(task.method.cautions(result.measures, context))
+        return result

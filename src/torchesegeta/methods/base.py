@@ -1,0 +1,118 @@
+"""What a method is: parameters, the sweeps it asks for, and a readout of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from torchesegeta.sweeps import Read, Readout, Sweep
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What a readout knows of its place.
+
+    Attributes:
+        image: (C, *spatial), in the model's dtype and on its device.
+        layer: The layer it reads, or None.
+        baseline: (C, *spatial), of sweeps that have one.
+        score_change: score(image) − score(baseline) of its target, where a sweep has a baseline.
+    """
+
+    image: Tensor
+    layer: str | None = None
+    baseline: Tensor | None = None
+    score_change: float | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Spatial shape of the image."""
+        return tuple(self.image.shape[1:])
+
+
+class Method(BaseModel, ABC):
+    """A method: its fields are its parameters, as they stand in the config.
+
+    Class attributes:
+        name: Registry name, set by `register`.
+        title: Name for people.
+        family: Heading under which it is listed.
+        source: The paper.
+        quantity: What its map shows, for colour bars.
+        signed: Whether negative values carry meaning.
+        reads: What its readout needs of a sweep.
+        spatial_dims: Dimensions it works in.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    family: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+    quantity: ClassVar[str] = ""
+    reads: ClassVar[Read] = Read.INPUT_GRADIENT
+    spatial_dims: ClassVar[tuple[int, ...]] = (2, 3)
+
+    @property
+    def signed(self) -> bool:
+        """Whether negative values carry meaning."""
+        return True
+
+    @abstractmethod
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """The sweeps it reads; equal ones are run once for all methods."""
+
+    @abstractmethod
+    def readout(self, context: Context) -> Readout:
+        """A fresh readout for one target and one layer."""
+
+    def places(self, layers: Sequence[str]) -> tuple[str | None, ...]:
+        """The layers for which it makes maps, None standing for the image.
+
+        Args:
+            layers: The run's layers.
+        """
+        return (None,)
+
+    def reads_at(self, layer: str | None) -> Read:
+        """What the readout at a place needs."""
+        return self.reads
+
+    def in_image_space(self, layer: str | None) -> bool:
+        """Whether the map at a place lies on the image's grid."""
+        return layer is None
+
+    def measures(self, values: Tensor, context: Context) -> dict[str, float]:
+        """Figures computed with a map, such as its completeness gap."""
+        return {}
+
+    def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
+        """What the reader of a map must know."""
+        return []
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of its docstring."""
+        return (cls.__doc__ or "").strip().splitlines()[0]
+
+    def parameters(self) -> dict[str, Any]:
+        """Its parameters as JSON."""
+        return self.model_dump(mode="json")
+
+
+class LayerMethod(Method):
+    """A method that makes one map per layer."""
+
+    layers: tuple[str, ...] | None = Field(
+        None, description="Layers, by dotted name; without: the run's layers, or the deepest at the lowest resolution."
+    )
+
+    def places(self, layers: Sequence[str]) -> tuple[str | None, ...]:
+        """See `Method.places`."""
+        return self.layers if self.layers is not None else tuple(layers)

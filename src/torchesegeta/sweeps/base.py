@@ -1,0 +1,176 @@
+"""What a sweep is, what it yields, and who reads it.
+
+A sweep is a frozen value: methods that ask for equal sweeps share one. It says at which points the model runs; the
+engine runs them, chunk by chunk, and hands every reader what it asked for.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from enum import Flag, auto
+from typing import Protocol
+
+from torch import Tensor
+
+
+class Read(Flag):
+    """What a readout needs of a pass."""
+
+    INPUT_GRADIENT = auto()
+    ACTIVATION = auto()
+    LAYER_GRADIENT = auto()
+    CHANGE = auto()
+    """The change of the layer's activation over the point's span (see `Points.span`)."""
+
+
+NEEDS_SCORE = Read.INPUT_GRADIENT | Read.LAYER_GRADIENT
+NEEDS_LAYER = Read.ACTIVATION | Read.LAYER_GRADIENT | Read.CHANGE
+
+
+@dataclass
+class Sample:
+    """One chunk of a sweep for one target and one layer; B points at once. What was not asked for is None.
+
+    Attributes:
+        weights: (B,) the points' weights in the sweep's sum; they add up to 1 over the sweep.
+        indices: The points' numbers in the sweep.
+        input_gradient: (B, C, *spatial).
+        activation: (B, *layer).
+        gradient: (B, *layer), ∂score/∂activation.
+        change: (B, *layer), the activation's change over each point's span.
+        input_change: (B, C, *spatial), the input's change over each point's span; None for sweeps without spans.
+    """
+
+    weights: Tensor
+    indices: range
+    input_gradient: Tensor | None = None
+    activation: Tensor | None = None
+    gradient: Tensor | None = None
+    change: Tensor | None = None
+    input_change: Tensor | None = None
+
+
+class Readout(Protocol):
+    """What a method makes of the samples of one target and one layer."""
+
+    def start(self) -> None:
+        """Called once before the first sample."""
+
+    def update(self, sample: Sample) -> None:
+        """Take in one sample; called with every chunk, in order."""
+
+    def finish(self) -> Tensor:
+        """The map, without a batch axis."""
+
+
+class Points(ABC):
+    """The points of a sweep over one image."""
+
+    weights: Tensor
+    """(count,): the weights of the points; they add up to 1."""
+
+    @abstractmethod
+    def at(self, indices: range) -> Tensor:
+        """The points themselves: (B, C, *spatial)."""
+
+    def span(self, index: int) -> tuple[Hashable, Hashable]:
+        """Names of the two corners between which the point's activation change is taken."""
+        raise TypeError(f"{type(self).__name__} has no spans")
+
+    def corner(self, name: Hashable) -> Tensor:
+        """A corner: (C, *spatial)."""
+        raise TypeError(f"{type(self).__name__} has no spans")
+
+    def input_change(self, indices: range) -> Tensor | None:
+        """Change of the input over each point's span, (B, C, *spatial), or None."""
+        return None
+
+
+class Sweep(ABC):
+    """The specification of a planned series of passes: frozen and hashable."""
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Number of points."""
+
+    @property
+    def needs_ends(self) -> bool:
+        """Whether the scores of the image and of a baseline are taken too (for completeness)."""
+        return False
+
+    def baseline(self, image: Tensor) -> Tensor | None:
+        """The baseline, (C, *spatial), of sweeps that have one."""
+        return None
+
+    @abstractmethod
+    def points(self, image: Tensor, key: str) -> Points:
+        """The points over an image.
+
+        Args:
+            image: (C, *spatial), on the device that runs the model.
+            key: Names the run's seed and the image; draws depend on it and on the sweep.
+        """
+
+    def passes(self, targets: int, reads: Sequence[Read]) -> dict[str, int]:
+        """Forward and backward passes for a number of targets, as planned.
+
+        Args:
+            targets: Number of scores.
+            reads: What the readers need.
+        """
+        scored = any(r & NEEDS_SCORE for r in reads)
+        spans = any(r & Read.CHANGE for r in reads)
+        forward = self.count + (self.span_corners if spans else 0) + (2 if self.needs_ends else 0)
+        return {"forward": forward, "backward": self.count * targets if scored else 0}
+
+    @property
+    def span_corners(self) -> int:
+        """Number of distinct corners of all spans."""
+        return 0
+
+
+@dataclass(eq=False)
+class Request:
+    """What a method asks of a sweep, for one layer and for every target.
+
+    Attributes:
+        reads: What its readouts need.
+        layer: The layer they read, or None.
+        open: Makes the readout of one target, given its index among the scores; None where no target is read.
+        error: Set once the request cannot be met, for any target.
+    """
+
+    reads: Read
+    layer: str | None
+    open: Callable[[int | None], Readout]
+    error: Exception | None = None
+
+    @property
+    def scored(self) -> bool:
+        """Whether it reads a target."""
+        return bool(self.reads & NEEDS_SCORE)
+
+
+@dataclass(eq=False)
+class Reader:
+    """One readout of a request, for one target.
+
+    Attributes:
+        request: What it reads.
+        target: Index of its score, or None.
+        readout: What gets the samples.
+        error: Set once it failed: it gets no further samples.
+    """
+
+    request: Request
+    target: int | None
+    readout: Readout
+    error: Exception | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it gets no further samples."""
+        return self.error is not None or self.request.error is not None

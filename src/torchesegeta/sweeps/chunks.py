@@ -1,0 +1,84 @@
+"""How many points run at once, and what happens when memory runs out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+
+import torch
+
+CPU_VOXELS = 2**17
+"""Voxels a chunk may hold on a CPU: beyond that a larger batch is no faster, and its memory is wasted."""
+GPU_SHARE = 0.6
+"""Share of the free GPU memory a chunk may take."""
+MOST = 8
+"""Most points in a chunk: memory is the same for 10 and for 1,000 points."""
+
+log = logging.getLogger(__name__)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, of a GPU or of the machine, ran out."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in str(error).lower() or "can't allocate memory" in str(error).lower()
+    )
+
+
+class Chunks:
+    """Splits a sweep into chunks.
+
+    Args:
+        voxels: Voxels of one point, channels included.
+        device: Where the model runs.
+        size: Points at once; None chooses.
+    """
+
+    def __init__(self, voxels: int, device: torch.device, size: int | None = None) -> None:
+        self.device = device
+        self._grow = size is None and device.type == "cuda"
+        self.size = size or (1 if device.type == "cuda" else max(1, min(MOST, CPU_VOXELS // voxels)))
+
+    def split(self, count: int) -> Iterator[range]:
+        """Ranges of points; later ones are smaller once memory ran out."""
+        start = 0
+        while start < count:
+            chunk = range(start, min(start + self.size, count))
+            yield chunk
+            start = chunk.stop
+
+    def run(self, chunk: range, work: Callable[[range], None]) -> None:
+        """Run a chunk; on running out of memory halve it, and go on with the halves.
+
+        Raises:
+            Exception: What `work` raised, also out-of-memory once a single point does not fit.
+        """
+        try:
+            self._measured(chunk, work)
+        except Exception as error:
+            if not is_out_of_memory(error) or len(chunk) == 1:
+                raise
+            self._grow = False
+            self.size = len(chunk) // 2
+            log.warning("out of memory with %d points at once; going on with %d", len(chunk), self.size)
+        else:
+            return
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        middle = chunk.start + len(chunk) // 2
+        self.run(range(chunk.start, middle), work)
+        self.run(range(middle, chunk.stop), work)
+
+    def _measured(self, chunk: range, work: Callable[[range], None]) -> None:
+        """Run a chunk; on a GPU the first one tells how many points fit."""
+        if not self._grow:
+            return work(chunk)
+        before = torch.cuda.memory_allocated(self.device)
+        torch.cuda.reset_peak_memory_stats(self.device)
+        work(chunk)
+        used = max(1, torch.cuda.max_memory_allocated(self.device) - before)
+        free, _ = torch.cuda.mem_get_info(self.device)
+        self.size = max(1, min(MOST, int(GPU_SHARE * free / used)))
+        self._grow = False
+        return None

@@ -1,0 +1,93 @@
+"""Single passes: forward with records of layers, backward for one target, activations alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge
+
+from torchesegeta.errors import IncompatibleError, ModelError
+from torchesegeta.sweeps.capture import Capture, Stop
+from torchesegeta.sweeps.session import Session
+
+
+def forward_pass(session: Session, batch: Tensor, layers: Sequence[str], *, scored: bool) -> tuple[Tensor | None, Capture]:
+    """Run a batch forward and record layers.
+
+    Args:
+        session: The image before a model.
+        batch: (B, C, *spatial); set to require a gradient when `scored`.
+        layers: To record.
+        scored: Keep the graph and run to the end; else stop after the deepest layer.
+
+    Returns:
+        The raw output, or None where the pass stopped early, and the records.
+    """
+    runner = session.runner
+    batch.requires_grad_(scored)
+    capture = Capture(layers, runner.calls, stop=not scored)
+    output = None
+    with torch.set_grad_enabled(scored), capture.watching(runner.model), suppress(Stop):
+        output = runner.forward(batch, session.image.extras)
+        runner.calls.update(capture.calls)
+    return output, capture
+
+
+def finite_scores(session: Session, output: Tensor) -> Tensor:
+    """Scores (B, K) of an output.
+
+    Raises:
+        ModelError: One is NaN or infinite.
+    """
+    scores = session.bound.score(output)
+    if not bool(torch.isfinite(scores).all()):
+        raise ModelError(f"the score of {session.image.name!r} is NaN or infinite at a point of the sweep")
+    return scores
+
+
+def backward_pass(
+    session: Session,
+    score: Tensor,
+    batch: Tensor | None,
+    edges: dict[str, GradientEdge | None],
+    *,
+    keep: bool,
+) -> tuple[Tensor | None, dict[str, Tensor | IncompatibleError]]:
+    """Gradients of one target, no further back than they are read.
+
+    Args:
+        session: The image before a model.
+        score: (B,).
+        batch: The points, when their gradient is read.
+        edges: Where to take the gradients of layers.
+        keep: Keep the graph for another target.
+
+    Returns:
+        The gradient at the points, and of every layer; an error for layers that the score does not depend on.
+    """
+    slopes: dict[str, Tensor | IncompatibleError] = {}
+    known = {layer: edge for layer, edge in edges.items() if edge is not None}
+    wanted = [*([] if batch is None else [batch]), *known.values()]
+    found: list[Tensor | None] = []
+    if wanted:
+        session.runner.passes.backward += len(score)
+        found = list(torch.autograd.grad(score.sum(), wanted, retain_graph=keep, allow_unused=True))
+    at_input = found.pop(0) if batch is not None else None
+    if batch is not None and at_input is None:
+        at_input = torch.zeros_like(batch)
+    for layer, slope in zip(known, found, strict=True):
+        slopes[layer] = IncompatibleError(f"the score does not depend on layer {layer!r}") if slope is None else slope
+    for layer in edges.keys() - known:
+        slopes[layer] = IncompatibleError(f"layer {layer!r} does not depend on the image")
+    return at_input, slopes
+
+
+@torch.no_grad()
+def activations_at(session: Session, point: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+    """Activations of layers at a point (C, *spatial), without a batch axis; the pass goes no further than they are."""
+    wanted = list(layers)
+    _, capture = forward_pass(session, point[None].clone(), wanted, scored=False)
+    return {layer: capture.record(layer).values[0] for layer in wanted}

@@ -1,0 +1,103 @@
+"""One image before a ready model: the target bound once, the scores at the image and at baselines."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from torchesegeta.arrays import fingerprint
+from torchesegeta.errors import IncompatibleError, ModelError
+from torchesegeta.sweeps.chunks import Chunks
+from torchesegeta.sweeps.runner import Runner
+from torchesegeta.targets import BoundTarget, Target, segmentation
+from torchesegeta.types import Image
+
+
+class Session:
+    """An image, a target and a runner.
+
+    Args:
+        runner: Runs the model.
+        image: What is explained.
+        target: Bound at the first pass over the unperturbed image.
+        seed: Of the run.
+        chunk_size: Points at once; None chooses.
+
+    Attributes:
+        data: (C, *spatial), on the runner's device and in the model's dtype.
+        key: Names the seed and the image, for draws.
+        prediction: Predicted label of the unperturbed image, (*spatial) or (), on the CPU, once bound.
+    """
+
+    def __init__(
+        self, runner: Runner, image: Image, target: Target, *, seed: int = 0, chunk_size: int | None = None
+    ) -> None:
+        self.runner = runner
+        self.image = image
+        self.target = target
+        self.data = image.data.to(runner.device, runner.dtype)
+        self.key = f"{seed}|{fingerprint(image.data)}"
+        self.chunk_size = chunk_size
+        self.prediction: Tensor | None = None
+        self._bound: BoundTarget | None = None
+        self._scores: Tensor | None = None
+
+    def chunks(self) -> Chunks:
+        """A fresh plan of chunks for this image."""
+        return Chunks(self.data.numel(), self.runner.device, self.chunk_size)
+
+    @property
+    def bound(self) -> BoundTarget:
+        """The target, bound to the unperturbed image; runs one pass if none has been run yet."""
+        if self._bound is None:
+            with torch.no_grad():
+                self.bind(self.runner.forward(self.data[None], self.image.extras))
+        assert self._bound is not None
+        return self._bound
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether a pass over the unperturbed image has been run."""
+        return self._bound is not None
+
+    @property
+    def scores(self) -> Tensor:
+        """Scores (K,) of the unperturbed image."""
+        _ = self.bound
+        assert self._scores is not None
+        return self._scores
+
+    def bind(self, output: Tensor) -> BoundTarget:
+        """Bind the target to the raw output for the unperturbed image.
+
+        Raises:
+            ModelError: The output is not finite, or has no classes.
+            IncompatibleError: The target does not fit the output.
+        """
+        output = output.detach()
+        if output.ndim < 2 or len(output) != 1:
+            raise ModelError(f"the model's output has shape {tuple(output.shape)}; expected (1, classes, ...)")
+        bad = int((~torch.isfinite(output)).sum())
+        if bad:
+            raise ModelError(f"the model returns NaN or infinite values ({bad} of {output.numel()}) for {self.image.name!r}")
+        self._bound = self.target.bind(output, self.image, self.runner.info)
+        self._scores = self._bound.score(output)[0]
+        self.prediction = segmentation(output, self.runner.info)[0].cpu()
+        return self._bound
+
+    @torch.no_grad()
+    def score(self, point: Tensor) -> Tensor:
+        """Scores (K,) at a point (C, *spatial)."""
+        bound = self.bound
+        return bound.score(self.runner.forward(point[None], self.image.extras))[0]
+
+    def require_gradient(self) -> None:
+        """Refuse a target that has no gradient.
+
+        Raises:
+            IncompatibleError: The score counts voxels.
+        """
+        if not self.bound.differentiable:
+            raise IncompatibleError(
+                "a voxel count is piecewise constant, its gradient is zero: use a mask method, or leave out 'count'"
+            )

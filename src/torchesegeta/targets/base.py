@@ -1,0 +1,203 @@
+"""The protocol of targets, and how a raw output is read: probabilities, predicted classes, class names."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from torchesegeta.errors import IncompatibleError, unknown
+from torchesegeta.types import Image
+
+Activation = Literal["softmax", "sigmoid", "none"]
+ScoreKind = Literal["logit", "probability", "log_odds"]
+Reduction = Literal["sum", "mean"]
+ClassReference = int | str
+
+
+@dataclass(frozen=True)
+class OutputInfo:
+    """What is known of a model's output.
+
+    Attributes:
+        activation: What turns the raw output into probabilities; None: softmax over several channels, sigmoid of one.
+            `none`: the output holds probabilities already.
+        class_names: One per class, or empty.
+    """
+
+    activation: Activation | None = None
+    class_names: tuple[str, ...] = ()
+
+    def classes(self, output: Tensor) -> int:
+        """Number of classes of an output (B, C, ...): two for a single channel."""
+        return max(2, output.shape[1])
+
+    def resolved(self, output: Tensor) -> Activation:
+        """The activation, where it was left open."""
+        if self.activation is not None:
+            return self.activation
+        return "sigmoid" if output.shape[1] == 1 else "softmax"
+
+    def index(self, reference: ClassReference, output: Tensor) -> int:
+        """The index of a class given by name or index.
+
+        Raises:
+            IncompatibleError: There is no such class.
+        """
+        count = self.classes(output)
+        if isinstance(reference, str) and reference in self.class_names:
+            reference = self.class_names.index(reference)
+        if isinstance(reference, str):
+            raise IncompatibleError(unknown("class", reference, self.class_names or map(str, range(count))))
+        if not 0 <= reference < count:
+            raise IncompatibleError(f"class {reference} does not exist; the model has the classes 0 to {count - 1}")
+        return reference
+
+    def name(self, index: int) -> str:
+        """The name of a class, or its index as text."""
+        return self.class_names[index] if index < len(self.class_names) else str(index)
+
+
+@dataclass(frozen=True)
+class BoundTarget:
+    """A target bound to one image: a fixed function of the model's output.
+
+    Attributes:
+        names: Of the K scores.
+        indices: Class index of each score, or None.
+        score: Raw output (B, C, ...) to scores (B, K).
+        differentiable: False for piecewise constant scores, which no gradient sweep can explain.
+        linear: Whether the scores are linear in the raw output.
+        incompatible: Why a score cannot be explained in this image, by name.
+    """
+
+    names: tuple[str, ...]
+    indices: tuple[int | None, ...]
+    score: Callable[[Tensor], Tensor]
+    differentiable: bool = True
+    linear: bool = True
+    incompatible: dict[str, str] = field(default_factory=dict)
+
+
+class Target(BaseModel, ABC):
+    """What is explained; `bind` fixes it on the unperturbed image and the original model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    frozen: bool = Field(True, description="Fix the region on the unperturbed image; else find it again at every pass.")
+
+    @abstractmethod
+    def bind(self, output: Tensor, image: Image, info: OutputInfo) -> BoundTarget:
+        """Bind to an image.
+
+        Args:
+            output: Raw output for the unperturbed image, (1, C, *spatial) or (1, classes).
+            image: The image.
+            info: What is known of the output.
+
+        Raises:
+            IncompatibleError: The target does not fit the output.
+        """
+
+    def class_references(self) -> tuple[ClassReference, ...]:
+        """The classes the target names, so that a typing error is found before anything runs."""
+        return ()
+
+
+def probabilities(output: Tensor, info: OutputInfo) -> Tensor:
+    """Class probabilities (B, C, ...) of a raw output."""
+    match info.resolved(output):
+        case "softmax":
+            return output.softmax(1)
+        case "sigmoid":
+            return output.sigmoid()
+        case _:
+            return output
+
+
+def class_scores(output: Tensor, info: OutputInfo, kind: ScoreKind = "logit") -> Tensor:
+    """Scores of every class, (B, classes, ...).
+
+    A single channel p speaks for two classes: class 1 scores as the channel, class 0 as its negative (1 − p for
+    probabilities).
+
+    Args:
+        output: Raw output (B, C, ...).
+        info: What is known of the output.
+        kind: The raw output (`logit`), its probability, or log p / (1 − p).
+    """
+    if kind == "logit":
+        return torch.cat([-output, output], 1) if output.shape[1] == 1 else output
+    p = probabilities(output, info)
+    if output.shape[1] == 1:
+        p = torch.cat([1 - p, p], 1)
+    if kind == "probability":
+        return p
+    if info.resolved(output) == "softmax":
+        return _softmax_log_odds(output)
+    return torch.logit(p, eps=1e-7)
+
+
+def _softmax_log_odds(output: Tensor) -> Tensor:
+    others = [torch.cat([output[:, :k], output[:, k + 1 :]], 1).logsumexp(1) for k in range(output.shape[1])]
+    return output - torch.stack(others, 1)
+
+
+def regions(output: Tensor, info: OutputInfo) -> Tensor:
+    """Where each class is predicted: boolean (B, classes, *spatial).
+
+    Softmax and plain outputs: the largest channel wins. One channel: p > 0.5 is class 1, the rest class 0. Several
+    sigmoid channels: each has its own region, which may overlap.
+    """
+    if output.shape[1] == 1:
+        foreground = probabilities(output, info) > 0.5
+        return torch.cat([~foreground, foreground], 1)
+    if info.resolved(output) == "sigmoid":
+        return output.sigmoid() > 0.5
+    winner = output.argmax(1, keepdim=True)
+    classes = torch.arange(output.shape[1], device=output.device).view(1, -1, *[1] * (output.ndim - 2))
+    return winner == classes
+
+
+def segmentation(output: Tensor, info: OutputInfo) -> Tensor:
+    """The predicted label (B, *spatial), int64; of overlapping sigmoid channels the most probable, -1 where none."""
+    where = regions(output, info)
+    if output.shape[1] > 1 and info.resolved(output) == "sigmoid":
+        return torch.where(where.any(1), output.argmax(1), -1)
+    return where.int().argmax(1)
+
+
+def reduce_region(scores: Tensor, where: Tensor, reduction: Reduction) -> Tensor:
+    """Sum or mean of scores (B, K, *spatial) over regions (B or 1, K, *spatial): (B, K). An empty region scores 0."""
+    weights = where.to(scores.dtype)
+    total = (scores * weights).flatten(2).sum(2)
+    if reduction == "sum":
+        return total
+    return total / weights.flatten(2).sum(2).clamp(min=1)
+
+
+def require_spatial(output: Tensor, image: Image, kind: str) -> None:
+    """Refuse an output that is not a segmentation of the image.
+
+    Raises:
+        IncompatibleError: The output has no spatial axes, or another spatial shape.
+    """
+    if output.ndim == 2:
+        raise IncompatibleError(
+            f"target.kind {kind!r} needs a segmentation (B, C, *spatial); this model's output is (B, {output.shape[1]}); "
+            "use the kind 'class'"
+        )
+    if tuple(output.shape[2:]) != image.shape and kind == "region":
+        raise IncompatibleError(
+            f"target.kind 'region': the output's spatial shape {tuple(output.shape[2:])} is not the image's {image.shape}"
+        )
+
+
+def names_of(indices: Sequence[int], info: OutputInfo) -> tuple[str, ...]:
+    """Names of classes."""
+    return tuple(info.name(i) for i in indices)

@@ -1,0 +1,129 @@
+"""`region`: a class's score over a given mask, box, voxel or connected component: "explain this lesion"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from pydantic import BeforeValidator, Field, model_validator
+from torch import Tensor
+
+from torchesegeta.arrays import ArrayValue
+from torchesegeta.errors import IncompatibleError
+from torchesegeta.targets.base import (
+    BoundTarget,
+    ClassReference,
+    OutputInfo,
+    Reduction,
+    ScoreKind,
+    Target,
+    class_scores,
+    names_of,
+    reduce_region,
+    regions,
+    require_spatial,
+)
+from torchesegeta.types import Image
+
+
+def _mask(value: Any) -> Any:
+    return ArrayValue.parse(value) if isinstance(value, Tensor | np.ndarray | ArrayValue) else value
+
+
+def _classes(value: Any) -> Any:
+    return (value,) if isinstance(value, int | str) else value
+
+
+class RegionTarget(Target):
+    """The sum (or mean) of class scores over a region that the user gives.
+
+    Boxes, voxels and seeds are indices on the model's grid: the image after preprocessing.
+    """
+
+    kind: Literal["region"] = "region"
+    classes: Annotated[tuple[ClassReference, ...], BeforeValidator(_classes)] = Field(
+        alias="class", min_length=1, description="Class name or index, or several."
+    )
+    mask: Annotated[ArrayValue | Path, BeforeValidator(_mask)] | None = Field(
+        None, description="A label file on the image's grid (non-zero is inside), or an array (*spatial) from Python."
+    )
+    box: tuple[tuple[int, int], ...] | None = Field(None, description="[start, stop) along each spatial axis.")
+    voxel: tuple[int, ...] | None = Field(None, description="One voxel.")
+    component: tuple[int, ...] | Literal["largest"] | None = Field(
+        None, description="The connected component of the predicted class that holds this voxel, or the largest one."
+    )
+    score: ScoreKind = Field("logit", description="The raw output, its probability, or its log-odds, per voxel.")
+    reduce: Reduction = Field("sum", description="Sum or mean over the region.")
+
+    @model_validator(mode="after")
+    def _one_region(self) -> RegionTarget:
+        given = [n for n in ("mask", "box", "voxel", "component") if getattr(self, n) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of mask, box, voxel, component; got {', '.join(given) or 'none'}")
+        if not self.frozen:
+            raise ValueError("a region is always frozen: it does not depend on the output")
+        return self
+
+    def bind(self, output: Tensor, image: Image, info: OutputInfo) -> BoundTarget:
+        """See `Target.bind`."""
+        require_spatial(output, image, "region")
+        indices = [info.index(c, output) for c in self.classes]
+        where = torch.stack([self._region(output, image, info, c) for c in indices])[None].to(output.device)
+        empty = {info.name(c): "the region is empty" for c, inside in zip(indices, where[0], strict=True) if not inside.any()}
+        return BoundTarget(
+            names_of(indices, info),
+            tuple(indices),
+            lambda raw: reduce_region(class_scores(raw, info, self.score)[:, indices], where, self.reduce),
+            linear=self.score == "logit",
+            incompatible=empty,
+        )
+
+    def class_references(self) -> tuple[ClassReference, ...]:
+        """See `Target.class_references`."""
+        return self.classes
+
+    def _region(self, output: Tensor, image: Image, info: OutputInfo, index: int) -> Tensor:
+        if self.mask is not None:
+            return self._mask_region(image)
+        if self.component is not None:
+            return _component(regions(output, info)[0, index], self.component, info.name(index))
+        inside = torch.zeros(image.shape, dtype=torch.bool)
+        box = self.box if self.box is not None else tuple((v, v + 1) for v in self.voxel or ())
+        if len(box) != image.spatial_dims:
+            raise IncompatibleError(f"target.region has {len(box)} axes; the image has {image.spatial_dims}")
+        for axis, ((start, stop), size) in enumerate(zip(box, image.shape, strict=True)):
+            if not 0 <= start < stop <= size:
+                raise IncompatibleError(f"target.region [{start}, {stop}) is outside axis {axis}, which has {size} voxels")
+        inside[tuple(slice(*b) for b in box)] = True
+        return inside
+
+    def _mask_region(self, image: Image) -> Tensor:
+        if isinstance(self.mask, ArrayValue):
+            mask = self.mask.tensor
+        else:
+            from torchesegeta.inputs import read_label
+
+            assert self.mask is not None
+            mask = read_label(self.mask, image)
+        if tuple(mask.shape) != image.shape:
+            raise IncompatibleError(f"target.mask has shape {tuple(mask.shape)}; the image has {image.shape}")
+        return mask != 0
+
+
+def _component(predicted: Tensor, seed: tuple[int, ...] | str, name: str) -> Tensor:
+    from scipy.ndimage import label
+
+    parts, count = label(predicted.cpu().numpy())
+    if count == 0:
+        raise IncompatibleError(f"class {name!r} is predicted nowhere in this image: it has no component")
+    if isinstance(seed, str):
+        chosen = int(np.bincount(parts.ravel())[1:].argmax()) + 1
+    elif len(seed) != parts.ndim or any(not 0 <= s < size for s, size in zip(seed, parts.shape, strict=True)):
+        raise IncompatibleError(f"target.component {list(seed)} is outside the image {parts.shape}")
+    else:
+        chosen = int(parts[seed])
+    if chosen == 0:
+        raise IncompatibleError(f"target.component {list(seed)} is not predicted as class {name!r}")
+    return torch.from_numpy(parts == chosen)

@@ -1,0 +1,208 @@
+"""Which of our maps answers which stored array: the references' methods and parameters in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any
+
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from .loader import Entry
+
+QUADRATURES = {
+    "gausslegendre": "gauss_legendre",
+    "riemann_trapezoid": "riemann_trapezoid",
+    "riemann_middle": "riemann_middle",
+}
+
+
+def unchanged(values: Tensor) -> Tensor:
+    """Nothing more is done to the map."""
+    return values
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One of our maps and the stored array that it must equal.
+
+    Attributes:
+        method: Our method.
+        array: Name of the stored array.
+        parameters: Our parameters.
+        stored: Our parameters whose values are stored arrays: parameter name to array name.
+        after: What the reference goes on to do with its map.
+    """
+
+    method: str
+    array: str = "map"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    stored: Mapping[str, str] = field(default_factory=dict)
+    after: Callable[[Tensor], Tensor] = unchanged
+
+
+def largest_channel(values: Tensor) -> Tensor:
+    """TorchRay's saliency: the largest value over the channels."""
+    return values.amax(dim=0, keepdim=True)
+
+
+def smoothed(values: Tensor) -> Tensor:
+    """TorchRay's smoothing of its saliency: a Gaussian of 2 % of the longest side, borders repeated."""
+    deviation = 0.02 * max(values.shape[1:])
+    spread = gaussian_filter(largest_channel(values)[0].numpy(), deviation, mode="nearest", radius=ceil(4 * deviation))
+    return torch.from_numpy(spread)[None]
+
+
+def channel_sum(values: Tensor) -> Tensor:
+    """One channel from many."""
+    return values.sum(dim=0, keepdim=True)
+
+
+def stretched(values: Tensor) -> Tensor:
+    """cnn-visualizations' scaling to 0 … 1."""
+    return (values - values.min()) / (values.max() - values.min())
+
+
+def started_at_one(values: Tensor) -> Tensor:
+    """cnn-visualizations' Grad-CAM: the sum over channels starts from ones, then ReLU and scaling."""
+    return stretched((values + 1).clamp(min=0))
+
+
+def captum_trapezoid(steps: int) -> Callable[[Tensor], Tensor]:
+    """Captum's trapezoid: spaced 1 / (n − 1) but weighted 1 / n, so that its weights add up to (n − 1) / n."""
+    return lambda values: values * (steps - 1) / steps
+
+
+def _simple(*methods: str) -> Callable[[Entry], list[Comparison]]:
+    return lambda entry: [Comparison(method) for method in methods]
+
+
+def _saliency(entry: Entry) -> list[Comparison]:
+    if entry.parameters["abs"]:
+        return [Comparison("saliency")]
+    return [Comparison("saliency", parameters={"absolute": False}), Comparison("vanilla_backprop")]
+
+
+def _integrated_gradients(entry: Entry) -> list[Comparison]:
+    parameters = {
+        "steps": entry.parameters["n_steps"],
+        "quadrature": QUADRATURES[entry.parameters["method"]],
+        "multiply_by_inputs": entry.parameters.get("multiply_by_inputs", True),
+    }
+    after = captum_trapezoid(parameters["steps"]) if "trapezoid" in entry.variant else unchanged
+    stored = {"baseline": "baseline"} if "baseline" in entry.arrays else {}
+    return [Comparison("integrated_gradients", "map", parameters, stored, after)]
+
+
+def _both_ends(entry: Entry) -> list[Comparison]:
+    steps = entry.parameters["steps"] + 1
+    parameters = {"steps": steps, "quadrature": "riemann_trapezoid", "multiply_by_inputs": False}
+    return [Comparison("integrated_gradients", parameters=parameters)]
+
+
+def _along_path(method: str) -> Callable[[Entry], list[Comparison]]:
+    return lambda entry: [Comparison(method, parameters={"steps": entry.parameters["n_steps"]})]
+
+
+def _layer_gradcam(entry: Entry) -> list[Comparison]:
+    return [
+        Comparison("layer_gradcam"),
+        Comparison("layer_gradcam", "relu_map", {"relu": True}),
+        *(Comparison("gradcam", name, {"relu": False}) for name in entry.arrays if name.endswith("linear")),
+    ]
+
+
+def _noisy(method: str, samples: str) -> Callable[[Entry], list[Comparison]]:
+    def comparisons(entry: Entry) -> list[Comparison]:
+        stored = {"baselines": "baselines"} if "baselines" in entry.arrays else {}
+        return [Comparison(method, parameters={"samples": entry.parameters[samples]}, stored=stored)]
+
+    return comparisons
+
+
+def _low_resolution(
+    method: str, array: str, *, relu: bool = False, after: Callable[[Tensor], Tensor] = unchanged
+) -> Callable[[Entry], list[Comparison]]:
+    parameters = {"upsample": False, "relu": relu}
+    return lambda entry: [Comparison(method, array, parameters, after=after)]
+
+
+def _torchray_gradient(entry: Entry) -> list[Comparison]:
+    if entry.variant == "raw":
+        return [Comparison("vanilla_backprop")]
+    return [Comparison("saliency", after=smoothed if entry.variant == "smooth" else largest_channel)]
+
+
+def _torchray_gradcam(entry: Entry) -> list[Comparison]:
+    return [Comparison("gradcam", "map", {"upsample": False}), Comparison("gradcam", "up")]
+
+
+def _torchray_linear(entry: Entry) -> list[Comparison]:
+    if entry.variant == "input":
+        return [Comparison("input_x_gradient", after=channel_sum)]
+    return [Comparison("linear_approximation"), Comparison("hires_cam", "up", {"relu": False})]
+
+
+TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
+    "captum.Saliency": _saliency,
+    "captum.InputXGradient": _simple("input_x_gradient", "grad_times_image"),
+    "captum.IntegratedGradients": _integrated_gradients,
+    "captum.LayerActivation": _simple("layer_activation"),
+    "captum.LayerGradCam": _layer_gradcam,
+    "captum.LayerGradientXActivation": _simple("layer_gradient_x_activation"),
+    "captum.LayerConductance": _along_path("layer_conductance"),
+    "captum.InternalInfluence": _along_path("internal_influence"),
+    "captum.NoiseTunnel_smoothgrad": _noisy("smoothgrad", "nt_samples"),
+    "captum.NoiseTunnel_smoothgrad_sq": _noisy("smoothgrad_squared", "nt_samples"),
+    "captum.NoiseTunnel_vargrad": _noisy("vargrad", "nt_samples"),
+    "captum.GradientShap": _noisy("gradient_shap", "n_samples"),
+    "captum.LayerGradientShap": _noisy("layer_gradient_shap", "n_samples"),
+    "cnnvis.vanilla_backprop": _simple("vanilla_backprop"),
+    "cnnvis.grad_times_image": _simple("grad_times_image"),
+    "cnnvis.integrated_gradients": _both_ends,
+    "cnnvis.gradcam": _low_resolution("gradcam", "low_norm", after=started_at_one),
+    "cnnvis.layercam": _low_resolution("layer_cam", "low_norm", after=stretched),
+    "cnnvis.smooth_grad": _noisy("smoothgrad", "param_n"),
+    "esegeta.vanilla_backprop": _simple("vanilla_backprop"),
+    "esegeta.integrated_gradients": _both_ends,
+    "jacobgil.GradCAM": _low_resolution("gradcam", "raw"),
+    "jacobgil.GradCAMPlusPlus": _low_resolution("gradcam_plus_plus", "raw"),
+    "jacobgil.XGradCAM": _low_resolution("xgrad_cam", "raw"),
+    "jacobgil.HiResCAM": _low_resolution("hires_cam", "raw"),
+    "jacobgil.LayerCAM": _low_resolution("layer_cam", "raw"),
+    "jacobgil.EigenCAM": _low_resolution("eigen_cam", "raw"),
+    "own.GradCAMPlusPlus": _low_resolution("gradcam_plus_plus", "raw"),
+    "own.XGradCAM": _low_resolution("xgrad_cam", "raw"),
+    "torchcam.GradCAM": _low_resolution("gradcam", "map", relu=True),
+    "torchcam.GradCAMpp": _low_resolution("gradcam_plus_plus", "map_fixed", relu=True),
+    "torchcam.XGradCAM": _low_resolution("xgrad_cam", "map", relu=True),
+    "torchcam.LayerCAM": _low_resolution("layer_cam", "map", relu=True),
+    "torchray.gradient": _torchray_gradient,
+    "torchray.grad_cam": _torchray_gradcam,
+    "torchray.linear_approx": _torchray_linear,
+}
+
+LATER = {"cnnvis.smooth_grad.vgg2d.guided"}
+"""Entries of these methods that need guided backpropagation underneath."""
+
+
+def comparisons(entry: Entry) -> list[Comparison]:
+    """Our maps for an entry's arrays of high trust; none where the reference's method is not ours."""
+    rule = TABLE.get(f"{entry.source}.{entry.method}")
+    if rule is None or entry.id in LATER:
+        return []
+    return [comparison for comparison in rule(entry) if entry.trusts(comparison.array)]
+
+
+def difference(mine: Tensor, theirs: Tensor, measure: str) -> float:
+    """How far two maps are apart, in the measure of the entry's tolerance; singleton axes do not count."""
+    ours, reference = mine.squeeze().double(), theirs.squeeze().double()
+    if ours.shape != reference.shape:
+        raise AssertionError(f"our map is {tuple(ours.shape)}, the reference's {tuple(reference.shape)}")
+    if measure == "abs_correlation_at_least":
+        return float(torch.corrcoef(torch.stack([ours.flatten(), reference.flatten()]))[0, 1].abs())
+    largest = float((ours - reference).abs().max())
+    return largest / float(reference.abs().max()) if measure == "max_abs_diff_over_max_abs" else largest

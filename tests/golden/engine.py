@@ -1,0 +1,63 @@
+"""One of our maps for a stored array, with the reference's own random draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import Tensor
+
+import torchesegeta as te
+from torchesegeta.sweeps import noise
+
+from .comparisons import Comparison
+from .loader import Entry, arrays, inputs, network
+
+SCALE = 0.5
+"""Standard deviation that the engine gives its noise: a power of two, so that x + noise comes out to the last bit."""
+
+
+def our_map(root: Path, entry: Entry, comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> Tensor:
+    """Explain the entry's network and image with our method, and do what the reference does afterwards."""
+    given = inputs(root, entry.model)
+    stored = arrays(root, entry)
+    parameters = dict(comparison.parameters) | {name: _unbatched(name, stored[a]) for name, a in comparison.stored.items()}
+    if "noise" in stored:
+        parameters["sigma"] = SCALE / float(given["x"].max() - given["x"].min())
+        _use_draws(stored, monkeypatch)
+    maps = te.explain(
+        network(root, entry.model),
+        given["x"],
+        methods=[{"name": comparison.method, **parameters}],
+        target=_target(entry, given),
+        layers=[entry.layer] if entry.layer else None,
+    )
+    (result,) = maps
+    assert result.status == "ok", f"{entry.id}: {result.status}, {result.reason}"
+    assert result.values is not None
+    return comparison.after(result.values)
+
+
+def _target(entry: Entry, given: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The stored scores: a class's logit, or its logits summed over its region."""
+    if "masks" in given:
+        return {"kind": "region", "class": entry.target, "mask": given["masks"][entry.target]}
+    return {"kind": "class", "classes": [entry.target]}
+
+
+def _unbatched(name: str, value: Tensor) -> Tensor:
+    """A baseline has no batch axis; baselines are counted along theirs."""
+    return value[0] if name == "baseline" else value
+
+
+def _use_draws(stored: Mapping[str, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the engine's draws by the stored ones, which are scaled already."""
+    monkeypatch.setattr(noise, "noise_at", lambda shape, key, index: stored["noise"][index] / SCALE)
+    if "coefficients" in stored:
+        monkeypatch.setattr(
+            noise,
+            "mixing_at",
+            lambda count, key, index: (float(stored["coefficients"][index]), int(stored["baseline_index"][index])),
+        )

@@ -1,0 +1,77 @@
+"""Our maps against those of published reference implementations, on the same networks, images and draws."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+
+from .comparisons import LATER, TABLE, Comparison, comparisons, difference
+from .engine import our_map
+from .loader import COPY, Entry, arrays, complete_set, entries, inputs, network
+
+ROOT = complete_set() or COPY
+PAIRS = [(entry, comparison) for entry in entries(ROOT) for comparison in comparisons(entry)]
+DEVIATIONS = {
+    (line["entry"], line["array"]): line
+    for line in tomllib.loads((Path(__file__).parent / "deviations.toml").read_text())["deviation"]
+}
+METHODS = {
+    "saliency", "vanilla_backprop", "input_x_gradient", "grad_times_image", "layer_activation", "layer_gradcam",
+    "gradcam", "gradcam_plus_plus", "hires_cam", "xgrad_cam", "layer_cam", "eigen_cam", "layer_gradient_x_activation",
+    "linear_approximation", "integrated_gradients", "layer_conductance", "internal_influence", "smoothgrad",
+    "smoothgrad_squared", "vargrad", "gradient_shap", "layer_gradient_shap",
+}  # fmt: skip
+
+
+def name(value: Entry | Comparison) -> str:
+    return value.id if isinstance(value, Entry) else f"{value.method}-{value.array}"
+
+
+def agrees(entry: Entry, apart: float) -> bool:
+    if entry.measure == "abs_correlation_at_least":
+        return apart >= entry.tolerance
+    return apart <= entry.tolerance
+
+
+@pytest.mark.parametrize(("entry", "comparison"), PAIRS, ids=name)
+def test_map_agrees_with_reference(entry: Entry, comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = our_map(ROOT, entry, comparison, monkeypatch)
+    apart = difference(mine, arrays(ROOT, entry)[comparison.array], entry.measure)
+    deviation = DEVIATIONS.get((entry.id, comparison.array))
+    if deviation is None:
+        assert agrees(entry, apart), f"{entry.measure} {apart:.2g}, tolerance {entry.tolerance:g}"
+    else:
+        assert not agrees(entry, apart), f"agrees ({apart:.2g}): take it out of deviations.toml"
+        assert apart == pytest.approx(deviation["difference"], rel=0.05)
+
+
+@pytest.mark.parametrize("model", sorted({entry.model for entry, _ in PAIRS}))
+def test_networks_are_those_of_the_references(model: str) -> None:
+    given = inputs(ROOT, model)
+    with torch.no_grad():
+        logits = network(ROOT, model)(given["x"])
+    torch.testing.assert_close(logits, given["logits"], rtol=1e-4, atol=1e-4)
+
+
+def test_every_method_has_a_reference() -> None:
+    assert {comparison.method for _, comparison in PAIRS} >= METHODS
+
+
+def test_deviations_are_known_comparisons() -> None:
+    known = {(entry.id, comparison.array) for entry, comparison in PAIRS}
+    models = {entry.model for entry, _ in PAIRS}
+    listed = {key for key in DEVIATIONS if key[0].split(".")[2] in models}
+    assert listed <= known, f"no such comparison: {sorted(listed - known)}"
+
+
+def test_no_trusted_entry_is_dropped() -> None:
+    dropped = [
+        entry.id
+        for entry in entries(ROOT)
+        if f"{entry.source}.{entry.method}" in TABLE and entry.id not in LATER
+        and any(entry.trusts(array) for array in entry.arrays) and not comparisons(entry)
+    ]  # fmt: skip
+    assert not dropped

@@ -1,0 +1,68 @@
+"""What every twin is held against: a network, an image and a score in two and three dimensions, and known draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .nets import build
+
+SIZES = {2: (9, 11), 3: (8, 9, 10)}
+CLASS = 1
+LAYERS = ("first_relu", "second")
+"""One layer at the image's resolution, one below it with values of both signs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One network with one image: `kind` is classification or segmentation, `dims` 2 or 3."""
+
+    kind: str
+    dims: int
+    model: nn.Module
+    image: Tensor
+    target: Mapping[str, Any]
+    score: Callable[[Tensor], Tensor]
+
+    def layer(self, name: str | None) -> nn.Module | None:
+        """A layer of the network by its name."""
+        return None if name is None else self.model.get_submodule(name)
+
+
+@cache
+def case(kind: str, dims: int) -> Case:
+    """A case, the same every time; its image is (1, 2, *spatial)."""
+    source = torch.Generator().manual_seed(dims)
+    model = build(kind, dims)
+    image = torch.randn(1, 2, *SIZES[dims], generator=source)
+    if kind == "classification":
+        target: dict[str, Any] = {"kind": "class", "classes": [CLASS]}
+        return Case(kind, dims, model, image, target, lambda point: model(point)[0, CLASS])
+    mask = torch.rand(SIZES[dims], generator=source) < 0.4
+    target = {"kind": "region", "class": CLASS, "mask": mask}
+    return Case(kind, dims, model, image, target, lambda point: model(point)[0, CLASS][mask].sum())
+
+
+def noise_at(shape: tuple[int, ...], key: str, index: int) -> Tensor:
+    """A known draw of standard normal noise in place of the engine's."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(100 + index))
+
+
+def mixing_at(count: int, key: str, index: int) -> tuple[float, int]:
+    """A known coefficient and baseline in place of the engine's draw."""
+    return (0.37 * (index + 1)) % 1, (2 * index + 1) % count
+
+
+def baseline(image: Tensor) -> Tensor:
+    """A baseline that is nowhere constant: (C, *spatial)."""
+    return 0.5 * image[0].flip(1) - 0.2
+
+
+def baselines(image: Tensor) -> Tensor:
+    """Three baselines: (3, C, *spatial)."""
+    return torch.stack([torch.zeros_like(image[0]), baseline(image), -0.3 * image[0]])

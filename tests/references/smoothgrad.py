@@ -1,0 +1,24 @@
+"""Mean of ∂score/∂x over noisy copies of the image (Smilkov et al. 2017); sigma is a share of the image's range."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .record import Score, gradient_at
+
+
+def reference(
+    score: Score,
+    image: Tensor,
+    *,
+    draws: Sequence[Tensor],
+    layer: nn.Module | None = None,
+    samples: int = 50,
+    sigma: float = 0.15,
+) -> Tensor:
+    deviation = sigma * (image.max() - image.min())
+    total = torch.zeros_like(image)
+    for i in range(samples):
+        total += gradient_at(score, image + deviation * draws[i])
+    return (total / samples)[0]

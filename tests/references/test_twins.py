@@ -1,0 +1,133 @@
+"""Each method against its slow twin, in 2D and 3D, for classification and segmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from inspect import signature
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import torchesegeta as te
+from torchesegeta.sweeps import noise
+
+from .cases import LAYERS, Case, baseline, baselines, case, mixing_at, noise_at
+
+Row = Mapping[str, Any]
+Place = str | None
+
+TOLERANCE = 1e-5
+"""Of the map's largest value: both run in float32."""
+
+IMAGE: tuple[Place, ...] = (None,)
+CAM: list[Row] = [{}, {"relu": False}, {"upsample": False}]
+PATH: list[Row] = [{"steps": 6}, {"steps": 6, "baseline": 0.25}, {"steps": 5, "baseline": baseline}]
+NOISE: list[Row] = [{"samples": 5}, {"samples": 3, "sigma": 0.3}]
+MIXED: list[Row] = [{"samples": 5, "baselines": baselines}, {"samples": 4, "sigma": 0.05, "baselines": baselines}]
+RULES = ("riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
+ALONG: list[Row] = [*PATH, *({"steps": 6, "quadrature": rule} for rule in RULES)]
+
+TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
+    "eigen_cam": (LAYERS, CAM),
+    "grad_times_image": (IMAGE, [{}]),
+    "gradcam": (LAYERS, CAM),
+    "gradcam_plus_plus": (LAYERS, [*CAM, {"epsilon": 1e-3}, {"denominator": "torch_cam"}]),
+    "gradient_shap": (IMAGE, MIXED),
+    "hires_cam": (LAYERS, CAM),
+    "input_x_gradient": (IMAGE, [{}]),
+    "integrated_gradients": (IMAGE, [*ALONG, {"steps": 5, "baseline": baseline, "multiply_by_inputs": False}]),
+    "internal_influence": (LAYERS, ALONG),
+    "layer_activation": (LAYERS, [{}]),
+    "layer_cam": (LAYERS, CAM),
+    "layer_conductance": (LAYERS, ALONG),
+    "layer_gradcam": (LAYERS, [{}, {"relu": True}]),
+    "layer_gradient_shap": (LAYERS, MIXED),
+    "layer_gradient_x_activation": (LAYERS, [{}]),
+    "linear_approximation": (LAYERS, [{}]),
+    "saliency": (IMAGE, [{}, {"absolute": False}]),
+    "smoothgrad": (IMAGE, NOISE),
+    "smoothgrad_squared": (IMAGE, NOISE),
+    "vanilla_backprop": ((None, *LAYERS), [{}]),
+    "vargrad": (IMAGE, NOISE),
+    "xgrad_cam": (LAYERS, CAM),
+}
+"""Method to the places it explains and rows of parameters; a function in a row makes its value from the image."""
+
+
+def _label(method: str, row: Row, place: Place) -> str:
+    values = (f"{k}={getattr(v, '__name__', v)}" for k, v in row.items())
+    return " ".join([method, *values, *([f"at {place}"] if place else [])])
+
+
+ROWS = [
+    pytest.param(method, row, place, id=_label(method, row, place))
+    for method, (places, rows) in TWINS.items()
+    for place in places
+    for row in rows
+]
+CASES = [(kind, dims) for kind in ("classification", "segmentation") for dims in (2, 3)]
+
+
+def reference(method: str) -> Callable[..., Tensor]:
+    twin: Callable[..., Tensor] = import_module(f".{method}", __package__).reference
+    return twin
+
+
+def parameters_of(row: Row, image: Tensor) -> dict[str, Any]:
+    return {name: value(image) if callable(value) else value for name, value in row.items()}
+
+
+def slow(at: Case, method: str, row: Row, place: Place) -> Tensor:
+    twin, given = reference(method), parameters_of(row, at.image)
+    known = signature(twin).parameters
+    count = given.get("samples", 0)
+    if "draws" in known:
+        given["draws"] = [noise_at(tuple(at.image.shape[1:]), "", i)[None] for i in range(count)]
+    if "mixing" in known:
+        given["mixing"] = [mixing_at(len(given["baselines"]), "", i) for i in range(count)]
+    return twin(at.score, at.image, layer=at.layer(place), **given)
+
+
+def fast(at: Case, method: str, row: Row, place: Place) -> Tensor:
+    given = parameters_of(row, at.image) | ({"layers": [place]} if place else {})
+    maps = te.explain(at.model, at.image, methods=[{"name": method, **given}], target=at.target)
+    (result,) = [m for m in maps if m.layer == place]
+    assert result.status == "ok", f"{result.status}: {result.reason}"
+    assert result.values is not None
+    return result.values
+
+
+def apart(mine: Tensor, twin: Tensor) -> float:
+    assert mine.shape == twin.shape, f"the map is {tuple(mine.shape)}, its twin {tuple(twin.shape)}"
+    assert float(twin.abs().max()) > 0, "a zero map shows nothing"
+    return float((mine - twin).abs().max() / twin.abs().max())
+
+
+@pytest.fixture(autouse=True)
+def known_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise, "noise_at", noise_at)
+    monkeypatch.setattr(noise, "mixing_at", mixing_at)
+
+
+@pytest.mark.parametrize(("kind", "dims"), CASES)
+@pytest.mark.parametrize(("method", "row", "place"), ROWS)
+def test_method_equals_its_twin(kind: str, dims: int, method: str, row: Row, place: Place) -> None:
+    at = case(kind, dims)
+    assert apart(fast(at, method, row, place), slow(at, method, row, place)) < TOLERANCE
+
+
+def test_every_method_has_a_twin() -> None:
+    names, twins = set(te.methods()), set(TWINS)
+    assert names <= twins, f"write tests/references/<method>.py and a row in TWINS for {sorted(names - twins)}"
+    assert twins <= names, f"twins of no method: {sorted(twins - names)}"
+
+
+@pytest.mark.parametrize(("kind", "dims"), CASES)
+def test_conductance_is_the_integral(kind: str, dims: int) -> None:
+    at = case(kind, dims)
+    fine = import_module(".layer_conductance", __package__).fine
+    truth = fine(at.score, at.image, layer=at.layer("second"), steps=400)
+    assert apart(fast(at, "layer_conductance", {"steps": 200}, "second"), truth) < 0.02

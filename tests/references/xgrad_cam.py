@@ -1,0 +1,19 @@
+"""relu(Σ_c w_c a_c), w_c = Σ g·a / (Σ a + 1e-7), resized to the image (Fu et al. 2020)."""
+
+import torch
+from torch import Tensor, nn
+
+from .record import Score, layer_at
+from .resize import resize
+
+
+def reference(
+    score: Score, image: Tensor, *, layer: nn.Module | None = None, relu: bool = True, upsample: bool = True
+) -> Tensor:
+    activation, gradient = layer_at(score, image, layer)
+    total = torch.zeros_like(activation[0])
+    for g, a in zip(gradient, activation, strict=True):
+        weight = float((g * a).sum()) / (float(a.sum()) + 1e-7)
+        total += weight * a
+    cam = (total.clamp(min=0) if relu else total)[None]
+    return resize(cam, tuple(image.shape[2:])) if upsample else cam
