@@ -38,7 +38,7 @@ class AddHead(MapTransform, Randomizable):  # type: ignore[misc]
         probability: Share of the samples that get a head; the others stay as bare as the template.
     """
 
-    def __init__(self, probability: float = 0.75) -> None:
+    def __init__(self, probability: float = 0.7) -> None:
         super().__init__(keys=["image", "closeness"])
         self.probability = probability
 
@@ -59,7 +59,7 @@ class AddHead(MapTransform, Randomizable):  # type: ignore[misc]
         if self.R.random() < 0.5:
             head = torch.where((distance > scalp) & self._blobs(distance), self._soft_tissue(distance), head)
         head = torch.where(distance < skull, self._texture(distance, self.R.uniform(0.0, 0.2)), head)
-        if self.R.random() < 0.5:
+        if self.R.random() < 0.35:
             marrow = (distance - (fluid + skull) / 2).abs() < 0.5
             head = torch.where(marrow, self._texture(distance, self.R.uniform(0.2, 1.0)), head)
         return torch.where(distance < fluid, self._texture(distance, self.R.uniform(0.05, 0.4)), head)
@@ -93,7 +93,7 @@ class ScaleBrain(MapTransform, Randomizable):  # type: ignore[misc]
         highest: Greatest.
     """
 
-    def __init__(self, lowest: float = 0.55, highest: float = 1.08) -> None:
+    def __init__(self, lowest: float = 0.65, highest: float = 1.06) -> None:
         super().__init__(keys=["image", "closeness"])
         self.limits = (lowest, highest)
 
@@ -120,7 +120,8 @@ def patches(slab: tuple[int, ...], size: tuple[int, int, int]) -> Compose:
         size: Spatial shape of the patch.
 
     Returns:
-        A transform of what `tissue_data.training_channels` gives. In its result `label` is 0 outside the slab.
+        A transform of what `tissue_data.training_channels` gives. What a patch reaches beyond the slab is its mirror
+        image: were it empty, the network would learn that tissue ends there.
     """
     travel = [max(0.0, (whole - part) / 2) for whole, part in zip(slab, size, strict=True)]
     keys = ["image", "label", "closeness"]
@@ -130,17 +131,17 @@ def patches(slab: tuple[int, ...], size: tuple[int, int, int]) -> Compose:
         prob=1.0,
         rotate_range=[np.pi / 9] * 3,
         shear_range=[0.08] * 6,
-        scale_range=[0.18] * 3,
+        scale_range=[0.22] * 3,
         translate_range=travel,
         mode=["bilinear", "nearest", "bilinear"],
-        padding_mode="zeros",
+        padding_mode="reflection",
     )
     contrast = [
-        RandGaussianSharpend(["image"], prob=0.3, alpha=(1.0, 4.0)),
+        RandGaussianSharpend(["image"], prob=0.3, alpha=(1.0, 3.0)),
         RandGaussianSmoothd(["image"], prob=0.3, sigma_x=(0.2, 0.8), sigma_y=(0.2, 0.8), sigma_z=(0.2, 0.8)),
-        RandAdjustContrastd(["image"], prob=0.7, gamma=(0.6, 1.6)),
-        RandBiasFieldd(["image"], prob=0.5, degree=3, coeff_range=(-0.12, 0.12)),
+        RandAdjustContrastd(["image"], prob=0.5, gamma=(0.7, 1.5)),
+        RandBiasFieldd(["image"], prob=0.5, degree=3, coeff_range=(-0.1, 0.1)),
         ScaleBrain(),
-        RandGaussianNoised(["image"], prob=0.6, std=0.06),
+        RandGaussianNoised(["image"], prob=0.5, std=0.05),
     ]
     return Compose([pose, AddHead(), *contrast, Lambdad(["image"], _clamp)])

@@ -84,10 +84,10 @@ def training_channels(image: Tensor, labels: Tensor, slab: slice = TRAINING_SLAB
         slab: Range of voxels along y.
 
     Returns:
-        `image`, `label` (one up, so that 0 is left for "outside the slab") and `closeness`, all (1, X, slab, Z).
+        `image`, `label` and `closeness` to the brain, all (1, X, slab, Z).
     """
     cut = image[:, :, slab].clone()
-    return {"image": cut, "label": labels[None, :, slab].float() + 1, "closeness": closeness_to_brain(cut)}
+    return {"image": cut, "label": labels[None, :, slab].float(), "closeness": closeness_to_brain(cut)}
 
 
 def dice(predicted: Tensor, labels: Tensor, index: int) -> float:

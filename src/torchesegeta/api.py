@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from torchesegeta.attributions import Attributions
+from torchesegeta.devices import model_dims, torch_device
 from torchesegeta.errors import ConfigError, IncompatibleError
 from torchesegeta.inputs import as_image
 from torchesegeta.jobs import group, run_job
@@ -123,7 +124,7 @@ def _target(value: Any) -> Target:
     try:
         return parse_target(dict(value) if isinstance(value, Mapping) else value)
     except ValidationError as error:
-        raise ConfigError(describe(error, "target", ())) from error
+        raise ConfigError(describe(error, "target")) from error
 
 
 def _check_layers(model: nn.Module, layers: Sequence[str]) -> None:
@@ -142,28 +143,3 @@ def _images(value: ImageLike | Sequence[ImageLike], model: nn.Module) -> list[Im
     if len(set(names)) == len(names):
         return read
     return [as_image(i, name=f"{i.name}_{n}", spatial_dims=dims) for n, i in enumerate(read)]
-
-
-def model_dims(model: nn.Module) -> int | None:
-    """Spatial dimensions of a model, told by its first convolution; None without one."""
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            return 2
-        if isinstance(module, nn.Conv3d | nn.ConvTranspose3d):
-            return 3
-    return None
-
-
-def torch_device(name: str | torch.device) -> torch.device:
-    """A device.
-
-    Raises:
-        ConfigError: There is no such device here.
-    """
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ConfigError(f"device: {name!r} is not a device; allowed: 'cpu', 'cuda', 'cuda:0', …") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device: {name!r} is not available here; allowed: 'cpu'")
-    return device

@@ -7,17 +7,18 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 from torch import Tensor
 
 from torchesegeta.arrays import ArrayValue
 from torchesegeta.draws import normal
 from torchesegeta.errors import IncompatibleError, unknown
+from torchesegeta.validation import Strict
 
 KINDS = ("zero", "minimum", "background", "mean", "blur", "noise")
 
 
-class Baseline(BaseModel):
+class Baseline(Strict):
     """What stands for "nothing there".
 
     Attributes:
@@ -29,8 +30,6 @@ class Baseline(BaseModel):
         path: The file of an `image`.
         array: The tensor of an `array`: (C, *spatial), or broadcast to it.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["constant", "zero", "minimum", "background", "mean", "blur", "noise", "image", "array"]
     value: float = 0.0

@@ -46,7 +46,7 @@ def _parse(entry: Entry, path: str) -> tuple[str, Method]:
     try:
         return label, known[name].model_validate(fields)
     except ValidationError as error:
-        raise ConfigError(describe(error, path, [*known[name].model_fields, "label"])) from error
+        raise ConfigError(describe(error, path)) from error
 
 
 def make_tasks(parsed: Sequence[tuple[str, Method]], layers: Sequence[str]) -> list[Task]:

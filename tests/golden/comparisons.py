@@ -124,10 +124,10 @@ def _noisy(method: str, samples: str) -> Callable[[Entry], list[Comparison]]:
 
 
 def _low_resolution(
-    method: str, array: str, *, relu: bool = False, after: Callable[[Tensor], Tensor] = unchanged
+    method: str, array: str, *, after: Callable[[Tensor], Tensor] = unchanged, **parameters: Any
 ) -> Callable[[Entry], list[Comparison]]:
-    parameters = {"upsample": False, "relu": relu}
-    return lambda entry: [Comparison(method, array, parameters, after=after)]
+    given = {"upsample": False, "relu": False} | parameters
+    return lambda entry: [Comparison(method, array, given, after=after)]
 
 
 def _torchray_gradient(entry: Entry) -> list[Comparison]:
@@ -169,15 +169,17 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "esegeta.vanilla_backprop": _simple("vanilla_backprop"),
     "esegeta.integrated_gradients": _both_ends,
     "jacobgil.GradCAM": _low_resolution("gradcam", "raw"),
-    "jacobgil.GradCAMPlusPlus": _low_resolution("gradcam_plus_plus", "raw"),
+    "jacobgil.GradCAMPlusPlus": _low_resolution("gradcam_plus_plus", "raw", epsilon=1e-6),
     "jacobgil.XGradCAM": _low_resolution("xgrad_cam", "raw"),
     "jacobgil.HiResCAM": _low_resolution("hires_cam", "raw"),
     "jacobgil.LayerCAM": _low_resolution("layer_cam", "raw"),
     "jacobgil.EigenCAM": _low_resolution("eigen_cam", "raw"),
-    "own.GradCAMPlusPlus": _low_resolution("gradcam_plus_plus", "raw"),
+    "own.GradCAMPlusPlus": _low_resolution("gradcam_plus_plus", "raw", epsilon=1e-6),
     "own.XGradCAM": _low_resolution("xgrad_cam", "raw"),
     "torchcam.GradCAM": _low_resolution("gradcam", "map", relu=True),
-    "torchcam.GradCAMpp": _low_resolution("gradcam_plus_plus", "map_fixed", relu=True),
+    "torchcam.GradCAMpp": _low_resolution(
+        "gradcam_plus_plus", "map_fixed", relu=True, denominator="torch_cam", epsilon=1e-8
+    ),
     "torchcam.XGradCAM": _low_resolution("xgrad_cam", "map", relu=True),
     "torchcam.LayerCAM": _low_resolution("layer_cam", "map", relu=True),
     "torchray.gradient": _torchray_gradient,

@@ -23,7 +23,9 @@ def our_map(root: Path, entry: Entry, comparison: Comparison, monkeypatch: pytes
     """Explain the entry's network and image with our method, and do what the reference does afterwards."""
     given = inputs(root, entry.model)
     stored = arrays(root, entry)
-    parameters = dict(comparison.parameters) | {name: _unbatched(name, stored[a]) for name, a in comparison.stored.items()}
+    parameters = dict(comparison.parameters)
+    for parameter, array in comparison.stored.items():
+        parameters[parameter] = stored[array][0] if parameter == "baseline" else stored[array]
     if "noise" in stored:
         parameters["sigma"] = SCALE / float(given["x"].max() - given["x"].min())
         _use_draws(stored, monkeypatch)
@@ -45,11 +47,6 @@ def _target(entry: Entry, given: Mapping[str, Tensor]) -> dict[str, Any]:
     if "masks" in given:
         return {"kind": "region", "class": entry.target, "mask": given["masks"][entry.target]}
     return {"kind": "class", "classes": [entry.target]}
-
-
-def _unbatched(name: str, value: Tensor) -> Tensor:
-    """A baseline has no batch axis; baselines are counted along theirs."""
-    return value[0] if name == "baseline" else value
 
 
 def _use_draws(stored: Mapping[str, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def test_permuted_and_flipped_axes_are_exact(order: tuple[int, ...]) -> None:
         shape = tuple(values.shape[1 + axis] for axis in order)
         result = resample(values, transform, shape)
         expected = values.transpose(0, *(axis + 1 for axis in order))
-        expected = np.flip(expected, [i + 1 for i, sign in enumerate(signs) if sign < 0])
+        expected = np.flip(expected, tuple(i + 1 for i, sign in enumerate(signs) if sign < 0))
         np.testing.assert_array_equal(result, expected)
 
 

@@ -133,7 +133,10 @@ def test_intensity_leaves_the_grid(step: dict[str, Any], dims: int) -> None:
 @pytest.mark.parametrize(
     ("step", "words"),
     [
-        ({"name": "ScaleIntensty"}, r"preprocess\[0\]: transform 'ScaleIntensty' does not exist; nearest: 'ScaleIntensity'"),
+        (
+            {"name": "ScaleIntensty"},
+            r"preprocess\[0\]: transform 'ScaleIntensty' does not exist; nearest: 'ScaleIntensity'",
+        ),
         ({"name": "ScaleIntensityd"}, "nearest: 'ScaleIntensity'"),
         ({"name": "RandFlip", "prob": 1}, "'RandFlip' is random"),
         ({"name": "RandFlipd"}, "'RandFlipd' is random"),
@@ -145,7 +148,10 @@ def test_intensity_leaves_the_grid(step: dict[str, Any], dims: int) -> None:
         ({"name": "Spacing", "pixdim": "abc"}, "Spacing: the arguments {'pixdim': 'abc'} do not fit"),
         ({"name": "Flip", "lazy": True}, "Flip: argument 'lazy' does not exist"),
         ({"name": "Spacing", "pixdim": 2, "recompute_affine": True}, "argument 'recompute_affine' does not exist"),
-        ({"name": "SpatialPad", "spatial_size": 9, "valu": 1}, "SpatialPad: argument 'valu' does not exist; nearest: 'value'"),
+        (
+            {"name": "SpatialPad", "spatial_size": 9, "valu": 1},
+            "SpatialPad: argument 'valu' does not exist; nearest: 'value'",
+        ),
     ],
 )
 def test_config_mistakes(step: dict[str, Any], words: str) -> None:
@@ -158,7 +164,10 @@ def test_config_mistakes(step: dict[str, Any], words: str) -> None:
     [
         ({"name": "Resize", "spatial_size": [4, 5]}, r"x.nii, preprocess\[0\] Resize failed on shape \(1, 8, 9, 10\)"),
         ({"name": "SpatialCrop", "roi_start": [20, 0, 0], "roi_end": [30, 5, 5]}, "SpatialCrop left an empty image"),
-        ({"name": "ScaleIntensityRange", "a_min": 0, "a_max": 1e-38, "b_min": 0, "b_max": 1e30}, "the result has 720 NaN/Inf"),
+        (
+            {"name": "ScaleIntensityRange", "a_min": 0, "a_max": 1e-38, "b_min": 0, "b_max": 1e30},
+            "the result has 720 NaN/Inf",
+        ),
     ],
 )
 def test_failures_name_the_transform(step: dict[str, Any], words: str) -> None:

@@ -72,7 +72,7 @@ def test_a_model_that_has_the_prefix_itself(tmp_path: Path) -> None:
     torch.save({"model." + key: value for key, value in TRAINED.head.state_dict().items()}, tmp_path / "a.pt")
     model = nn.ModuleDict({"model": net().head})
     assert load_checkpoint(model, tmp_path / "a.pt") == []
-    assert torch.equal(model["model"].weight, TRAINED.head.weight)
+    assert torch.equal(model.get_parameter("model.weight"), TRAINED.head.weight)
 
 
 def test_keys_outside_the_prefix_are_reported(tmp_path: Path) -> None:

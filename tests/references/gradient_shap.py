@@ -1,4 +1,4 @@
-"""Mean of ∂score/∂x at random points between a baseline and a noisy image, times their difference (Lundberg and Lee 2017)."""
+"""Mean of ∂score/∂x between a random baseline and a noisy image, times their difference (Lundberg and Lee 2017)."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def reference(
     baselines: Tensor,
     layer: nn.Module | None = None,
     samples: int = 50,
-    sigma: float = 0.15,
+    sigma: float = 0.1,
 ) -> Tensor:
     """`baselines` is (N, C, *spatial); `mixing` gives each sample its coefficient and its baseline."""
     deviation = sigma * (image.max() - image.min())

@@ -11,25 +11,19 @@ Score = Callable[[Tensor], Tensor]
 def gradient_at(score: Score, point: Tensor) -> Tensor:
     """The score's gradient at an input of shape (1, C, *spatial)."""
     leaf = point.detach().clone().requires_grad_(True)
-    score(leaf).backward()
-    assert leaf.grad is not None
-    return leaf.grad.detach()
+    (gradient,) = torch.autograd.grad(score(leaf), leaf)
+    return gradient
 
 
 def layer_at(score: Score, point: Tensor, layer: nn.Module | None) -> tuple[Tensor, Tensor]:
     """A layer's output at an input, and the score's gradient with respect to it; both without the batch axis."""
     assert layer is not None
     outputs: list[Tensor] = []
-
-    def keep(module: nn.Module, arguments: object, output: Tensor) -> None:
-        output.retain_grad()
-        outputs.append(output)
-
-    handle = layer.register_forward_hook(keep)
+    handle = layer.register_forward_hook(lambda module, arguments, output: outputs.append(output))
     try:
-        score(point.detach().clone().requires_grad_(True)).backward()
+        value = score(point.detach().clone().requires_grad_(True))
     finally:
         handle.remove()
     (output,) = outputs
-    gradient = output.grad if output.grad is not None else torch.zeros_like(output)
-    return output.detach()[0], gradient.detach()[0]
+    (gradient,) = torch.autograd.grad(value, output)
+    return output.detach()[0], gradient[0]

@@ -8,7 +8,6 @@ from inspect import signature
 from typing import Any
 
 import pytest
-import torch
 from torch import Tensor
 
 import torchesegeta as te

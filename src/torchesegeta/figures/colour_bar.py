@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from torchesegeta.figures.page import Box, Page
 from torchesegeta.figures.scale import Scale
@@ -30,12 +31,12 @@ def draw_bar(page: Page, left: float, top: float, height: float, scale: Scale, q
     for edge in axes.spines.values():
         edge.set_linewidth(0.5)
     labels = axes.get_yticklabels()
-    labels[0].set_va("bottom")
-    labels[-1].set_va("top")
+    labels[0].set_verticalalignment("bottom")
+    labels[-1].set_verticalalignment("top")
     middle = 1 - (top + height / 2) / page.height
     words = shorten(quantity, height, size)
-    options = {"size": size, "color": ink, "rotation": 90, "ha": "right", "va": "center", "parse_math": False}
-    page.figure.text((left - 0.03) / page.width, middle, words, **options)
+    options: dict[str, Any] = {"size": size, "color": ink, "rotation": 90, "ha": "right", "va": "center"}
+    page.figure.text((left - 0.03) / page.width, middle, words, parse_math=False, **options)
 
 
 def number(value: float) -> str:

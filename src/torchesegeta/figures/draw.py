@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+from matplotlib.figure import Figure
 
 from torchesegeta.errors import InputError
 from torchesegeta.figures.brightness import brightness

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from torchesegeta.figures.colour_bar import ROOM, draw_bar, number
 from torchesegeta.figures.frame import Array
@@ -53,7 +55,7 @@ def _bars(page: Page, top: float, values: Array, quantity: str) -> None:
     strongest = np.argsort(-np.abs(values), kind="stable")[: NAMED if values.size > NAMED else 0]
     for place in strongest[values[strongest] != 0]:
         above = values[place] > 0
-        offset = {"xytext": (0, 2 if above else -2), "textcoords": "offset points", "ha": "center"}
+        offset: dict[str, Any] = {"xytext": (0, 2 if above else -2), "textcoords": "offset points", "ha": "center"}
         point = (place, values[place])
         axes.annotate(str(place), point, **offset, va="bottom" if above else "top", size=style.text_size)
     _plain_axes(axes, style, f"feature (0 to {values.size - 1})", quantity)
@@ -71,7 +73,7 @@ def _grid(page: Page, top: float, values: Array, quantity: str, signed: bool) ->
         draw_bar(page, page.width - MARGIN - ROOM + 0.28, top + 0.08, 1.75, scale, quantity)
 
 
-def _plain_axes(axes: Any, style: Style, below: str, beside: str) -> None:
+def _plain_axes(axes: Axes, style: Style, below: str, beside: str) -> None:
     axes.set_xlabel(below, size=style.text_size)
     axes.set_ylabel(beside, size=style.text_size, parse_math=False)
     axes.tick_params(labelsize=style.text_size, width=0.5, length=2)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import matplotlib
+from matplotlib.figure import Figure
 
 from torchesegeta.errors import StoreError, unknown
 
@@ -21,7 +21,7 @@ METADATA: dict[str, dict[str, None]] = {
 }
 
 
-def save(figure: Any, path: Path | str, *, dpi: int = RESOLUTION) -> Path:
+def save(figure: Figure, path: Path | str, *, dpi: int = RESOLUTION) -> Path:
     """Write a figure whole or not at all; the same figure gives the same bytes.
 
     Args:

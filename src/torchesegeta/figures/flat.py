@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from matplotlib.figure import Figure
 
 from torchesegeta.figures.brightness import Brightness
 from torchesegeta.figures.colour_bar import ROOM, draw_bar, draw_legend

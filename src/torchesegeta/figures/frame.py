@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-import nibabel
 import numpy as np
 from nibabel import orientations
+from nibabel.affines import apply_affine
 from numpy.typing import NDArray
 
 from torchesegeta.types import Affine
@@ -97,7 +97,7 @@ class Frame:
             return str(index)
         voxel = (np.asarray(self.shape) - 1) / 2
         voxel[plane.normal] = index
-        millimetres = float(nibabel.affines.apply_affine(self.affine, voxel)[plane.normal])
+        millimetres = float(apply_affine(self.affine, voxel)[plane.normal])
         rounded = round(millimetres, 1 if self.spacing[plane.normal] < 1 else 0)
         side = "" if rounded == 0 else (POSITIVE if rounded > 0 else NEGATIVE)[plane.normal] + " "
         return f"{side}{abs(rounded):g} mm"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from torchesegeta.errors import InputError
 from torchesegeta.figures.brightness import Brightness, brightness

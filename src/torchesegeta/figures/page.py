@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any, NamedTuple
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -39,7 +40,7 @@ class Page:
         FigureCanvasAgg(self.figure)
         self.width, self.height, self.style = width, height, style
 
-    def axes(self, box: Box) -> Any:
+    def axes(self, box: Box) -> Axes:
         """Axes that fill a rectangle."""
         bottom = self.height - box.top - box.height
         place = (box.left / self.width, bottom / self.height, box.width / self.width, box.height / self.height)

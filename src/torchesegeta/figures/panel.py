@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.patheffects import AbstractPathEffect
 
 from torchesegeta.figures.frame import Array, Frame, Plane
 from torchesegeta.figures.page import Box, Page
 from torchesegeta.figures.scene import Region
 
 NICE_LENGTHS = (1, 2, 5)
-HALO = [patheffects.withStroke(linewidth=1.8, foreground="black", alpha=0.75)]
+HALO: list[AbstractPathEffect] = [patheffects.withStroke(linewidth=1.8, foreground="black", alpha=0.75)]
 THIN = 0.45
 """Inches: panels lower or narrower than this have no room for marks on their edges."""
 
 
-def draw_picture(page: Page, box: Box, picture: Array) -> Any:
+def draw_picture(page: Page, box: Box, picture: Array) -> Axes:
     """Show (rows, columns[, 3]) in a box, pixel centres at whole numbers."""
     axes = page.axes(box)
     axes.set_axis_off()
@@ -26,7 +28,7 @@ def draw_picture(page: Page, box: Box, picture: Array) -> Any:
     return axes
 
 
-def draw_outlines(axes: Any, regions: Sequence[tuple[Region, Array]], width: float) -> None:
+def draw_outlines(axes: Axes, regions: Sequence[tuple[Region, Array]], width: float) -> None:
     """Draw the border of (rows, columns) masks, dark beneath so that it shows on any ground."""
     limits = axes.get_xlim(), axes.get_ylim()
     for region, mask in regions:
@@ -40,10 +42,16 @@ def draw_outlines(axes: Any, regions: Sequence[tuple[Region, Array]], width: flo
     axes.set(xlim=limits[0], ylim=limits[1])
 
 
-def draw_marks(axes: Any, plane: Plane, box: Box, size: float) -> None:
+def draw_marks(axes: Axes, plane: Plane, box: Box, size: float) -> None:
     """Letters at the edges: the patient's sides, or the names of the array's axes."""
     left, right, top, bottom = plane.marks
-    options = {"transform": axes.transAxes, "color": "white", "size": size, "path_effects": HALO, "clip_on": False}
+    options: dict[str, Any] = {
+        "transform": axes.transAxes,
+        "color": "white",
+        "size": size,
+        "path_effects": HALO,
+        "clip_on": False,
+    }
     turn = 90 if left.startswith("axis") else 0
     inset = 0.03 / box.width, 0.03 / box.height
     if box.height > THIN or not turn:
@@ -54,17 +62,17 @@ def draw_marks(axes: Any, plane: Plane, box: Box, size: float) -> None:
         axes.text(0.5, inset[1], bottom, ha="center", va="bottom", **options)
 
 
-def draw_crosshair(axes: Any, place: tuple[float, float], shape: Sequence[int]) -> None:
+def draw_crosshair(axes: Axes, place: tuple[float, float], shape: Sequence[int]) -> None:
     """Faint lines through a point of a (rows, columns) picture, open around it."""
     (column, row), (rows, columns) = place, shape
     gap = 0.08 * max(rows, columns)
-    options = {"color": "white", "linewidth": 0.6, "alpha": 0.55}
+    options: dict[str, Any] = {"color": "white", "linewidth": 0.6, "alpha": 0.55}
     axes.hlines([row, row], [-0.5, column + gap], [column - gap, columns - 0.5], **options)
     axes.vlines([column, column], [-0.5, row + gap], [row - gap, rows - 0.5], **options)
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
 
 
-def draw_scale_bar(axes: Any, frame: Frame, plane: Plane, box: Box, size: float) -> None:
+def draw_scale_bar(axes: Axes, frame: Frame, plane: Plane, box: Box, size: float) -> None:
     """A bar of a round length, about a quarter of the panel wide."""
     spacing, count = frame.spacing[plane.columns], frame.shape[plane.columns]
     length = nice_length(count * spacing / 4)
@@ -73,7 +81,7 @@ def draw_scale_bar(axes: Any, frame: Frame, plane: Plane, box: Box, size: float)
     line = axes.plot([left, left + share], [bottom, bottom], transform=axes.transAxes, color="white", linewidth=2)[0]
     line.set_path_effects(HALO)
     words = f"{length:g} {frame.unit}"
-    place = {"ha": "left", "va": "bottom", "color": "white", "size": size, "path_effects": HALO}
+    place: dict[str, Any] = {"ha": "left", "va": "bottom", "color": "white", "size": size, "path_effects": HALO}
     axes.text(left, bottom + 0.03 / box.height, words, transform=axes.transAxes, **place)
 
 

@@ -32,7 +32,7 @@ class Region:
 
     def project(self, plane: Plane) -> Array:
         """The shadow of the region along a plane's normal."""
-        return plane.turn(self.mask.any(axis=plane.normal))
+        return plane.turn(np.asarray(self.mask.any(axis=plane.normal)))
 
 
 class Scene:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from matplotlib import colormaps
 from matplotlib.colors import Colormap, LinearSegmentedColormap
@@ -79,5 +78,4 @@ def colour_map(name: str) -> Colormap:
     """A colour map by matplotlib's name, or "cold-warm"."""
     if name == "cold-warm":
         return LinearSegmentedColormap.from_list(name, DIVERGING, N=511)
-    found: Any = colormaps[name]
-    return found
+    return colormaps[name]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from torchesegeta.figures.brightness import Brightness
 from torchesegeta.figures.colour_bar import ROOM, draw_bar, draw_legend
@@ -123,7 +125,7 @@ def _projections(
 
 def _panel(
     page: Page, box: Box, top: float, title: str, picture: Array, outlines: Sequence[tuple[Region, Array]]
-) -> Figure:
+) -> Axes:
     page.text(box.left, top, title)
     axes = draw_picture(page, box._replace(top=top + line_height(page.style.text_size)), picture)
     draw_outlines(axes, outlines, page.style.line_width)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from torchesegeta.errors import InputError
 
-Array = TypeVar("Array", Tensor, NDArray[np.generic])
+Array = TypeVar("Array", Tensor, NDArray[Any])
 
 MOST_COLOURS = 4
 """A first axis up to this long can be taken for channels where nothing else tells."""

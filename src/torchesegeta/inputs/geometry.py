@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ def output_grid(image: Image) -> Grid:
     return image.file_grid or Grid(image.shape, image.affine)
 
 
-def to_file_grid(values: Tensor, image: Image, *, order: Literal[0, 1] = 1) -> NDArray[np.generic]:
+def to_file_grid(values: Tensor, image: Image, *, order: Literal[0, 1] = 1) -> NDArray[Any]:
     """A map on the model's grid, taken to the grid of the image's file.
 
     Where the grids differ by permuted or flipped axes, crops and pads only, every value is kept bit for bit; otherwise
@@ -45,7 +45,7 @@ def to_file_grid(values: Tensor, image: Image, *, order: Literal[0, 1] = 1) -> N
     """
     if tuple(values.shape[1:]) != image.shape:
         raise InputError(f"values of shape {tuple(values.shape)} are not on the image's grid {image.shape}")
-    array: NDArray[np.generic] = values.detach().cpu().numpy()
+    array: NDArray[Any] = values.detach().cpu().numpy()
     grid = image.file_grid
     return array if grid is None else resample(array, _transform_to_file(image, grid), grid.shape, order=order)
 
@@ -61,8 +61,8 @@ def _transform_to_file(image: Image, grid: Grid) -> Affine:
 
 
 def resample(
-    values: NDArray[np.generic], transform: Affine, shape: Sequence[int], *, order: Literal[0, 1] = 1
-) -> NDArray[np.generic]:
+    values: NDArray[Any], transform: Affine, shape: Sequence[int], *, order: Literal[0, 1] = 1
+) -> NDArray[Any]:
     """Values on one grid, taken to another.
 
     A voxel fills half a step to each side; beyond the outermost faces all is 0. A finer grid is sampled by a coarser
@@ -124,7 +124,7 @@ def _whole_steps(matrix: Affine, shape: Sequence[int]) -> NDArray[np.int64] | No
     return whole.astype(np.int64)
 
 
-def _move(values: NDArray[np.generic], whole: NDArray[np.int64], shape: Sequence[int]) -> NDArray[np.generic]:
+def _move(values: NDArray[Any], whole: NDArray[np.int64], shape: Sequence[int]) -> NDArray[Any]:
     linear, offset = whole[:-1, :-1], whole[:-1, -1]
     origin = np.abs(linear).argmax(axis=1)
     flipped = linear.sum(axis=1) < 0
@@ -138,12 +138,10 @@ def _move(values: NDArray[np.generic], whole: NDArray[np.int64], shape: Sequence
     return result
 
 
-def _interpolate(
-    values: NDArray[np.generic], inverse: Affine, shape: tuple[int, ...], order: Literal[0, 1]
-) -> NDArray[np.generic]:
+def _interpolate(values: NDArray[Any], inverse: Affine, shape: tuple[int, ...], order: Literal[0, 1]) -> NDArray[Any]:
     from scipy.ndimage import affine_transform
 
-    def sample(channel: NDArray[np.generic], order: int, mode: str) -> NDArray[np.generic]:
+    def sample(channel: NDArray[Any], order: int, mode: str) -> NDArray[Any]:
         place = {"matrix": inverse[:-1, :-1], "offset": inverse[:-1, -1], "output_shape": shape}
         return np.asarray(affine_transform(channel, **place, order=order, mode=mode, prefilter=False))
 

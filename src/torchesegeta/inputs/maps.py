@@ -116,12 +116,12 @@ def _to_nifti(values: NDArray[np.float32], grid: Grid) -> Any:
     data = _channels_last(values, grid)
     new = kind.header_class()
     new.set_data_dtype(np.float32)
+    new.set_data_shape(data.shape)
     if header is not None and _describes(header, grid):
         for field in PLACE:
             new[field] = header[field]
     elif grid.affine is not None:
         code = ALIGNED if header is None else int(header["sform_code"] or header["qform_code"] or ALIGNED)
-        new.set_data_shape(data.shape)
         new.set_zooms([*np.linalg.norm(grid.affine[:3, :3], axis=0), 1.0][: data.ndim])
         new.set_sform(grid.affine, code=code)
         new.set_xyzt_units("mm")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ def read_image(
 
 
 def as_image(
-    data: Image | Tensor | NDArray[np.generic] | Path | str, *, name: str | None = None, spatial_dims: int | None = None
+    data: Image | Tensor | NDArray[Any] | Path | str, *, name: str | None = None, spatial_dims: int | None = None
 ) -> Image:
     """Make an image of what a caller has in memory, or of a file's path.
 
@@ -160,7 +161,7 @@ def _checked(image: Image, name: str | None, spatial_dims: int | None) -> Image:
     return replace(image, data=_as_tensor(image.data, called), name=called)
 
 
-def _as_tensor(data: Tensor | NDArray[np.generic], name: str) -> Tensor:
+def _as_tensor(data: Tensor | NDArray[Any], name: str) -> Tensor:
     """Float32 and finite; a tensor stays on its device, an array is copied."""
     if isinstance(data, np.ndarray):
         return torch.tensor(as_float(data, name))

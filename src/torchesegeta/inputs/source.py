@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +28,11 @@ class Source:
     """
 
     name: str
-    values: NDArray[np.generic]
+    values: NDArray[Any]
     grid: Grid
 
 
-def as_float(values: NDArray[np.generic], name: str) -> NDArray[np.float32]:
+def as_float(values: NDArray[Any], name: str) -> NDArray[np.float32]:
     """The values as float32.
 
     Raises:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from torchesegeta.sweeps import Read, Readout, Sweep
+from torchesegeta.validation import Strict
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class Context:
         return tuple(self.image.shape[1:])
 
 
-class Method(BaseModel, ABC):
+class Method(Strict, ABC):
     """A method: its fields are its parameters, as they stand in the config.
 
     Class attributes:
@@ -48,8 +49,6 @@ class Method(BaseModel, ABC):
         reads: What its readout needs of a sweep.
         spatial_dims: Dimensions it works in.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: ClassVar[str] = ""
     title: ClassVar[str] = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -154,7 +155,9 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_torch(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickles of another protocol, which are refused anyway
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         objects = _foreign_objects(path)
         if not objects:
@@ -170,9 +173,10 @@ def _read_torch(path: Path) -> Any:
 
 
 def _foreign_objects(path: Path) -> list[str]:
-    """Names of the Python objects a file would create, found without creating them."""
+    """Names of the Python objects a file would create, torch's own last; found without creating them."""
     try:
-        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        return sorted(names, key=lambda name: (name.startswith("torch."), name))
     except Exception:  # whatever is wrong with a file of unknown making
         return []
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from torchesegeta.errors import IncompatibleError, unknown
 from torchesegeta.types import Image
+from torchesegeta.validation import Strict
 
 Activation = Literal["softmax", "sigmoid", "none"]
 ScoreKind = Literal["logit", "probability", "log_odds"]
@@ -84,10 +85,8 @@ class BoundTarget:
     incompatible: dict[str, str] = field(default_factory=dict)
 
 
-class Target(BaseModel, ABC):
+class Target(Strict, ABC):
     """What is explained; `bind` fixes it on the unperturbed image and the original model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     frozen: bool = Field(True, description="Fix the region on the unperturbed image; else find it again at every pass.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ def read(path: Path, *, spatial_dims: int | None = None) -> Source:
     return Source(path.name, values, Grid(values.shape[1:]))
 
 
-def _load(path: Path) -> NDArray[np.generic]:
+def _load(path: Path) -> NDArray[Any]:
     content = np.load(path, allow_pickle=False)
     if isinstance(content, np.ndarray):
         return content

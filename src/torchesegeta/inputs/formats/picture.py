@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +31,13 @@ def read(path: Path, *, label: bool = False) -> Source:
     return Source(path.name, values, Grid(values.shape[1:]))
 
 
-def _numbers(picture: Pictures.Image, path: Path) -> NDArray[np.generic]:
+def _numbers(picture: Pictures.Image, path: Path) -> NDArray[Any]:
     if picture.mode not in {"1", "L", "P", *DEEP_GREY}:
         raise InputError(f"{path.name} has colours ({picture.mode}); a label holds one whole number per pixel")
     return np.asarray(picture)[None]
 
 
-def _colours(picture: Pictures.Image, path: Path) -> NDArray[np.generic]:
+def _colours(picture: Pictures.Image, path: Path) -> NDArray[Any]:
     _check_opaque(picture, path)
     if picture.mode in DEEP_GREY:
         return np.asarray(picture, dtype=np.float32)[None] / np.float32(65535)

@@ -41,7 +41,7 @@ def read(path: Path, *, label: bool = False) -> Source:
     return Source(path.name, values, Grid(values.shape[1:]))
 
 
-def _arrange(values: NDArray[Any], axes: str, path: Path) -> NDArray[np.generic]:
+def _arrange(values: NDArray[Any], axes: str, path: Path) -> NDArray[Any]:
     """The array as (C, [pages,] rows, columns)."""
     depth = [axis for axis in axes if axis in DEPTH]
     channels = [axis for axis in axes if axis in CHANNELS]

@@ -1,0 +1,130 @@
+"""The command `esegeta`. Heavy imports come late: `--help` must be quick."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    help="Explains trained PyTorch image models, 2D and 3D, classification and segmentation.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ConfigArgument = Annotated[Path, typer.Argument(help="The config, a JSON file.", metavar="CONFIG")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def run(config: ConfigArgument) -> None:
+    """Explain the images of a config; an existing run folder is resumed."""
+    from torchesegeta.console import follow
+
+    raise typer.Exit(follow(config))
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/brain"),
+) -> None:
+    """Explain a brain tissue segmentation of the MNI152 template: every method, real input."""
+    from torchesegeta.console import follow
+
+    with _speaking():
+        from torchesegeta.demo import prepare
+
+        config = prepare(output)
+    raise typer.Exit(follow(config))
+
+
+@app.command()
+def plan(config: ConfigArgument, as_json: JsonOption = False) -> None:
+    """Show what a config would run: sweeps, who shares them, passes, time and memory; nothing is written."""
+    with _speaking():
+        from torchesegeta.config import load_config
+        from torchesegeta.overview import plan_rows, print_plan
+        from torchesegeta.plan import planned
+
+        with planned(load_config(config)) as planned_run:
+            rows = plan_rows(planned_run)
+            _print_json(rows) if as_json else print_plan(planned_run, rows)
+
+
+@app.command()
+def methods(
+    name: Annotated[str | None, typer.Argument(help="One method, with its parameters.")] = None, as_json: JsonOption = False
+) -> None:
+    """List the methods, or show one."""
+    with _speaking():
+        from torchesegeta.overview import method_rows, print_method, print_methods
+
+        rows = method_rows(name)
+        if as_json:
+            _print_json(rows if name is None else rows[name])
+        elif name is None:
+            print_methods(rows)
+        else:
+            print_method(name, rows[name])
+
+
+@app.command()
+def layers(config: ConfigArgument, as_json: JsonOption = False) -> None:
+    """List the layers of a config's model: names, shapes, parameters."""
+    with _speaking():
+        from torchesegeta.config import load_config
+        from torchesegeta.overview import layer_rows, print_layers
+        from torchesegeta.plan import planned
+
+        with planned(load_config(config)) as planned_run:
+            rows = layer_rows(planned_run)
+        _print_json(rows) if as_json else print_layers(rows)
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
+    """Write the report of a run anew."""
+    with _speaking():
+        from torchesegeta.report import write_report
+
+        typer.echo(str(write_report(folder)))
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        from torchesegeta import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@contextmanager
+def _speaking() -> Iterator[None]:
+    """A user's mistake is said in words, without a traceback; the exit status is 2."""
+    from torchesegeta.errors import EsegetaError
+
+    try:
+        yield
+    except EsegetaError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def main() -> None:
+    """The entry point."""
+    try:
+        app()
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has had enough
+        sys.exit(0)
