@@ -10,12 +10,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tissue_data import CLASS_NAMES, PREPROCESS, preprocess
+from tissue_data import CLASS_NAMES, PREPROCESS
 
+from torchesegeta.inputs import read_image
 from torchesegeta.models.nets import UNet
 
 COLOURS = ("", "#e69f00", "#56b4e9")
@@ -28,8 +28,7 @@ def segment(model: UNet, path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
         model: A trained network, in eval mode.
         path: A T1-weighted head, NIfTI.
     """
-    file = nibabel.load(path)
-    image = preprocess(np.asarray(file.dataobj, dtype=np.float32), file.affine, PREPROCESS).as_tensor()
+    image = read_image(path, preprocess=PREPROCESS).data
     with torch.no_grad():
         classes = model(image[None])[0].argmax(dim=0)
     return image[0].numpy(), classes.numpy()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-import monai.transforms
 import numpy as np
 import torch
-from monai.data import MetaTensor
 from scipy import ndimage
 from torch import Tensor
+
+from torchesegeta.inputs.preprocess import apply_steps
 
 CLASS_NAMES = ("background", "white matter", "grey matter")
 
@@ -26,25 +27,7 @@ TRAINING_SLAB = slice(0, 56)
 TEST_SLAB = slice(90, 117)
 
 
-def preprocess(values: np.ndarray[Any, Any], affine: np.ndarray[Any, Any], steps: list[dict[str, Any]]) -> MetaTensor:
-    """Runs MONAI transforms by name.
-
-    Args:
-        values: (X, Y, Z), one channel.
-        affine: (4, 4), voxels to millimetres.
-        steps: As in `PREPROCESS`.
-
-    Returns:
-        (1, X', Y', Z') with its affine.
-    """
-    image = MetaTensor(torch.as_tensor(values, dtype=torch.float32)[None], affine=torch.as_tensor(affine))
-    for step in steps:
-        arguments = {key: value for key, value in step.items() if key != "name"}
-        image = getattr(monai.transforms, step["name"])(**arguments)(image)
-    return image
-
-
-def load_template() -> tuple[MetaTensor, Tensor]:
+def load_template() -> tuple[Tensor, Tensor]:
     """The T1 average and its tissue classes at 2 mm.
 
     Returns:
@@ -52,15 +35,15 @@ def load_template() -> tuple[MetaTensor, Tensor]:
     """
     from nilearn import datasets
 
-    geometry = PREPROCESS[:2]
-    t1, white, grey = (
-        load(resolution=1)
-        for load in (datasets.load_mni152_template, datasets.load_mni152_wm_template, datasets.load_mni152_gm_template)
-    )
-    image = preprocess(t1.get_fdata(), t1.affine, PREPROCESS)
-    tissue = [preprocess(map_.get_fdata(), map_.affine, geometry).as_tensor()[0] for map_ in (white, grey)]
-    probabilities = torch.stack([1 - tissue[0] - tissue[1], *tissue])
-    return image, probabilities.argmax(dim=0)
+    def load(loader: Callable[..., Any], steps: list[dict[str, Any]]) -> Tensor:
+        volume = loader(resolution=1)
+        values = torch.as_tensor(volume.get_fdata(), dtype=torch.float32)[None]
+        return apply_steps(values, volume.affine, steps, name="template")[0]
+
+    image = load(datasets.load_mni152_template, PREPROCESS)
+    white = load(datasets.load_mni152_wm_template, PREPROCESS[:2])
+    grey = load(datasets.load_mni152_gm_template, PREPROCESS[:2])
+    return image, torch.cat([1 - white - grey, white, grey]).argmax(dim=0)
 
 
 def closeness_to_brain(image: Tensor, reach: float = 30.0) -> Tensor:

@@ -149,15 +149,14 @@ def main() -> None:
     torch.manual_seed(arguments.seed)
     torch.set_num_threads(arguments.threads)
     image, labels = load_template()
-    plain = image.as_tensor()
     model = UNet(**ARCHITECTURE)
-    channels = training_channels(plain, labels)
+    channels = training_channels(image, labels)
     size = (32, 32, 32) if arguments.quick else (64, 48, 64)
     draw = patches(tuple(channels["image"].shape[1:]), size)
     draw.set_random_state(arguments.seed)
     steps = 3 if arguments.quick else arguments.steps
     train(model, channels, draw, steps=steps, batch=1 if arguments.quick else 2)
-    scores = held_out_dice(model, plain, labels)
+    scores = held_out_dice(model, image, labels)
     print("Dice on the held-out slab:", ", ".join(f"{name} {score:.3f}" for name, score in scores.items()))
     output = arguments.output or SHIPPED
     slabs = {name: [slab.start, slab.stop] for name, slab in (("training", TRAINING_SLAB), ("test", TEST_SLAB))}

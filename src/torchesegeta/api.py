@@ -88,7 +88,9 @@ def explain(
         maps = [
             one
             for item in images
-            for one in _explain_one(Session(runner, item, bound_target, seed=seed, chunk_size=chunk_size), parsed, layers)
+            for one in _explain_one(
+                Session(runner, item, bound_target, seed=seed, chunk_size=chunk_size), parsed, layers
+            )
         ]
     return Attributions(maps)
 

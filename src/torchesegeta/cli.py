@@ -60,7 +60,8 @@ def plan(config: ConfigArgument, as_json: JsonOption = False) -> None:
 
 @app.command()
 def methods(
-    name: Annotated[str | None, typer.Argument(help="One method, with its parameters.")] = None, as_json: JsonOption = False
+    name: Annotated[str | None, typer.Argument(help="One method, with its parameters.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """List the methods, or show one."""
     with _speaking():

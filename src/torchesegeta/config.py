@@ -18,7 +18,9 @@ from torchesegeta.validation import Strict, describe
 class ModelConfig(Strict):
     """Where the model comes from, and how its output is read."""
 
-    factory: str = Field(description="What builds the model: 'package.module:Name', or 'file.py:Name' beside the config.")
+    factory: str = Field(
+        description="What builds the model: 'package.module:Name', or 'file.py:Name' beside the config."
+    )
     arguments: dict[str, Any] = Field(default_factory=dict, description="Arguments of the factory.")
     checkpoint: Path | None = Field(None, description="Weights: .safetensors, .pt or .pth; without: random weights.")
     output: int | str | None = Field(None, description="Which of several outputs is explained, by index or key.")
@@ -40,7 +42,9 @@ def _paths(value: Any) -> Any:
 class ImageConfig(Strict):
     """One image: a file, or several whose channels are put behind one another."""
 
-    path: Annotated[tuple[Path, ...], BeforeValidator(_paths)] = Field(min_length=1, description="File, or one per channel.")
+    path: Annotated[tuple[Path, ...], BeforeValidator(_paths)] = Field(
+        min_length=1, description="File, or one per channel."
+    )
     label: Path | None = Field(None, description="The reference segmentation.")
     name: str | None = Field(None, description="Name in the run; without: the file's.")
 
@@ -65,7 +69,9 @@ class RunConfig(Strict):
     methods: tuple[str | dict[str, Any], ...] = Field(min_length=1, description="Names, or names with parameters.")
     precision: Literal["float32"] = Field("float32", description="Of the passes.")
     seed: int = Field(0, ge=0, description="Of every random draw.")
-    channels: Literal["sum", "keep"] = Field("sum", description="Whether files of layer maps keep the layer's channels.")
+    channels: Literal["sum", "keep"] = Field(
+        "sum", description="Whether files of layer maps keep the layer's channels."
+    )
     convention: Literal["radiological", "neurological"] = Field("radiological", description="Of figures of slices.")
     execution: ExecutionConfig = Field(default_factory=ExecutionConfig)
     output: Path = Field(description="The run folder.")
@@ -119,7 +125,10 @@ def _absolute(config: RunConfig, folder: Path) -> RunConfig:
     checkpoint = folder / model.checkpoint if model.checkpoint is not None else None
     images = tuple(
         i.model_copy(
-            update={"path": tuple(folder / p for p in i.path), "label": folder / i.label if i.label is not None else None}
+            update={
+                "path": tuple(folder / p for p in i.path),
+                "label": folder / i.label if i.label is not None else None,
+            }
         )
         for i in config.images
     )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from torchesegeta.errors import EsegetaError, IncompatibleError
 from torchesegeta.methods import Context, Method
-from torchesegeta.sweeps import Reader, Request, Session, Sweep, run_sweep
+from torchesegeta.sweeps import NEEDS_SCORE, Reader, Readout, Request, Session, Sweep, run_sweep
 from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.memory import PeakMemory
@@ -90,7 +90,7 @@ def _all_failed(job: Job, session: Session, error: Exception) -> Iterator[Attrib
 
 def _without_map(task: Task, place: str | None, session: Session, error: Exception) -> Iterator[Attribution]:
     status: Status = "incompatible" if isinstance(error, IncompatibleError) else "failed"
-    scored = Request(task.method.reads_at(place), place, task.method.readout).scored
+    scored = bool(task.method.reads_at(place) & NEEDS_SCORE)
     targets = list(range(len(session.bound.names))) if scored and session.is_bound else [None]
     for target in targets:
         yield _attribution(task, place, target, session, status=status, reason=_reason(error))
@@ -103,7 +103,13 @@ def _reason(error: Exception) -> str:
 
 
 def _attribution(
-    task: Task, place: str | None, target: int | None, session: Session, *, status: Status = "ok", reason: str | None = None
+    task: Task,
+    place: str | None,
+    target: int | None,
+    session: Session,
+    *,
+    status: Status = "ok",
+    reason: str | None = None,
 ) -> Attribution:
     bound = session.bound if target is not None else None
     return Attribution(
@@ -152,10 +158,10 @@ class _Running:
                 yield result
 
     def _request(self, task: Task, place: str | None) -> Request:
-        def open_readout(target: int | None) -> object:
+        def open_readout(target: int | None) -> Readout:
             return task.method.readout(self._context(place, target))
 
-        request = Request(task.method.reads_at(place), place, open_readout)  # type: ignore[arg-type]
+        request = Request(task.method.reads_at(place), place, open_readout)
         if place is not None:
             try:
                 check_layers(self.session.runner.model, [place])

@@ -120,11 +120,19 @@ def print_plan(plan: Plan, rows: Rows) -> None:
         passes = row["passes"]
         memory = f"{row['memory_bytes'] / 2**20:,.0f} MiB"
         table.add_row(
-            row["sweep"], str(passes["forward"]), str(passes["backward"]), f"{row['seconds']:.1f} s", memory, ", ".join(row["methods"])
+            row["sweep"],
+            str(passes["forward"]),
+            str(passes["backward"]),
+            f"{row['seconds']:.1f} s",
+            memory,
+            ", ".join(row["methods"]),
         )
     console.print(table)
     images, seconds = len(plan.images), sum(row["seconds"] for row in rows)
     names = [n for n in plan.first.bound.names if n not in plan.first.bound.incompatible]
-    console.print(f"\n{images} image(s), targets: {', '.join(names)}; about {images * seconds:.0f} s of passes in all, without figures")
+    console.print(
+        f"\n{images} image(s), targets: {', '.join(names)}; "
+        f"about {images * seconds:.0f} s of passes in all, without figures"
+    )
     for warning in plan.warnings:
         console.print(f"warning: {warning}")

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from torchesegeta.config import ImageConfig, RunConfig
+from torchesegeta.devices import model_dims, torch_device
 from torchesegeta.errors import ConfigError, IncompatibleError, InputError, unknown
 from torchesegeta.inputs import read_image
 from torchesegeta.jobs import Job, group
 from torchesegeta.methods import Method
 from torchesegeta.models import load_model
-from torchesegeta.devices import model_dims, torch_device
 from torchesegeta.sweeps import LayerInfo, Runner, Session, default_layer, prepared, probe_layers
 from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.tasks import make_tasks, need_default_layer, parse_methods
@@ -163,7 +163,14 @@ def _check_files(config: RunConfig) -> None:
             if not path.is_file():
                 near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
                 where = f"images[{number}]: "
-                raise InputError(where + (unknown("file", path.name, near, where=f"in {path.parent}") if near else f"file {str(path)!r} does not exist"))
+                raise InputError(
+                    where
+                    + (
+                        unknown("file", path.name, near, where=f"in {path.parent}")
+                        if near
+                        else f"file {str(path)!r} does not exist"
+                    )
+                )
 
 
 def _run_layers(
@@ -177,14 +184,19 @@ def _run_layers(
 def _check_names(config: RunConfig, parsed: Sequence[tuple[str, Method]], session: Session) -> None:
     """Layers and classes that the config names exist."""
     model = session.runner.model
-    for path, layers in [("layers", config.layers), *((f"methods: {label}: layers", getattr(m, "layers", None)) for label, m in parsed)]:
+    for path, layers in [
+        ("layers", config.layers),
+        *((f"methods: {label}: layers", getattr(m, "layers", None)) for label, m in parsed),
+    ]:
         try:
             check_layers(model, layers or ())
         except IncompatibleError as error:
             raise ConfigError(f"{path}: {error}") from error
     for label, method in parsed:
         if session.image.spatial_dims not in method.spatial_dims:
-            raise ConfigError(f"methods: {label} works in {method.spatial_dims} dimensions, not {session.image.spatial_dims}")
+            raise ConfigError(
+                f"methods: {label} works in {method.spatial_dims} dimensions, not {session.image.spatial_dims}"
+            )
 
 
 def estimate(plan: Plan) -> list[tuple[Job, Estimate]]:
@@ -232,7 +244,9 @@ def _time_passes(session: Session) -> tuple[float, float, int]:
     return middle - start, time.perf_counter() - middle, sum(stored.values())
 
 
-def per_image(plan: Plan, finished: set[tuple[str, str]], crashes: Sequence[tuple[str, frozenset[str]]], image: str) -> list[Job]:
+def per_image(
+    plan: Plan, finished: set[tuple[str, str]], crashes: Sequence[tuple[str, frozenset[str]]], image: str
+) -> list[Job]:
     """The jobs left for an image.
 
     Args:
@@ -254,7 +268,5 @@ def _split(job: Job, crashed: set[frozenset[str]]) -> list[Job]:
         return [job]
     middle = len(job.tasks) // 2
     return [
-        part
-        for half in (job.tasks[:middle], job.tasks[middle:])
-        for part in _split(replace(job, tasks=half), crashed)
+        part for half in (job.tasks[:middle], job.tasks[middle:]) for part in _split(replace(job, tasks=half), crashed)
     ]

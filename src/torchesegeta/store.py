@@ -198,7 +198,9 @@ def slug(text: str) -> str:
 
 def file_stem(attribution: Attribution) -> str:
     """`method`, `method__layer`, `method__target` or `method__layer__target`."""
-    return "__".join(slug(part) for part in (attribution.label, attribution.layer, attribution.target) if part is not None)
+    return "__".join(
+        slug(part) for part in (attribution.label, attribution.layer, attribution.target) if part is not None
+    )
 
 
 def write_values(stem: Path, values: np.ndarray, grid: Grid | None) -> Path:

@@ -11,6 +11,8 @@ from torch import Tensor
 from .comparisons import difference
 from .loader import COPY, Entry, arrays, complete_set, entries, inputs, network
 
+pytestmark = [pytest.mark.golden] if complete_set() else []
+
 ROOT = complete_set() or COPY
 STORED = [entry for entry in entries(ROOT) if entry.method == "LayerConductance"]
 
@@ -23,9 +25,10 @@ def captum_sum(entry: Entry) -> Tensor:
     region = given["masks"][entry.target] if "masks" in given else 1.0
 
     def score(point: Tensor) -> Tensor:
-        return (model(point)[0, entry.target] * region).sum()
+        value: Tensor = model(point)[0, entry.target] * region
+        return value.sum()
 
-    layer = model.get_submodule(entry.layer or "")
+    layer = model.get_submodule(str(entry.layer))
     result: Tensor = conductance.stieltjes(score, given["x"], layer, 0.0, nodes[:-1], nodes)
     return result
 

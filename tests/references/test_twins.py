@@ -11,7 +11,6 @@ import pytest
 from torch import Tensor
 
 import torchesegeta as te
-from torchesegeta.sweeps import noise
 
 from .cases import LAYERS, Case, baseline, baselines, case, mixing_at, noise_at
 
@@ -103,12 +102,6 @@ def apart(mine: Tensor, twin: Tensor) -> float:
     assert mine.shape == twin.shape, f"the map is {tuple(mine.shape)}, its twin {tuple(twin.shape)}"
     assert float(twin.abs().max()) > 0, "a zero map shows nothing"
     return float((mine - twin).abs().max() / twin.abs().max())
-
-
-@pytest.fixture(autouse=True)
-def known_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(noise, "noise_at", noise_at)
-    monkeypatch.setattr(noise, "mixing_at", mixing_at)
 
 
 @pytest.mark.parametrize(("kind", "dims"), CASES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -58,11 +59,11 @@ class Drawing:
         for target in dict.fromkeys(m.target for m in drawn):
             several = [m for m in drawn if m.target == target and m.layer is not None and self._spatial(m)]
             if len(several) > 1:
-                self._note("layer_strip", "strips", label, None, target, lambda s=several: layer_strip(s, self.scene))
+                self._note("layer_strip", "strips", label, None, target, partial(layer_strip, several, self.scene))
         for layer in dict.fromkeys(m.layer for m in drawn):
             several = [m for m in drawn if m.layer == layer and m.target is not None and self._spatial(m)]
             if len(several) > 1:
-                self._note("target_panel", "panels", label, layer, None, lambda s=several: target_panel(s, self.scene))
+                self._note("target_panel", "panels", label, layer, None, partial(target_panel, several, self.scene))
 
     def _spatial(self, attribution: Attribution) -> bool:
         return attribution.values is not None and attribution.values.ndim == self.session.image.data.ndim

@@ -20,12 +20,14 @@ class Brightness:
     Attributes:
         values: (3 axes), float32, finite.
         signed: Whether negative values are drawn as such.
-        notes: How it was made of the attribution, and what is special about it.
+        notes: How it was made of the attribution.
+        alerts: What its reader must know.
     """
 
     values: Array
     signed: bool
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = ()
 
     @cached_property
     def is_zero(self) -> bool:
@@ -68,19 +70,18 @@ def brightness(attribution: Attribution, image: Image, frame: Frame) -> Brightne
         InputError: The values do not lie on the image's grid or a layer's.
     """
     if attribution.values is None:
-        return Brightness(np.zeros(frame.shape, np.float32), False, (f"no map ({attribution.status})",))
+        return Brightness(np.zeros(frame.shape, np.float32), False)
     values = attribution.values.detach().cpu().float().numpy()
     if values.ndim != image.spatial_dims + 1:
         raise InputError(
             f"map {attribution.label!r} has shape {values.shape}; a map of image {image.name!r} has "
             f"{image.spatial_dims} spatial axes after the channels"
         )
-    values, notes = _finite(values)
+    values, alerts = _finite(values)
     reduced, how = _over_channels(values, attribution)
     placed, where = _on_image(reduced, attribution, image)
     signed = attribution.signed or bool((placed < 0).any())
-    shown = Brightness(frame.orient(placed), signed, tuple(notes + how + where))
-    return Brightness(shown.values, signed, (*shown.notes, *_evenness(shown.values)))
+    return Brightness(frame.orient(placed), signed, (*how, *where), (*alerts, *_evenness(placed)))
 
 
 def _finite(values: Array) -> tuple[Array, list[str]]:

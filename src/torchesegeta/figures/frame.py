@@ -94,7 +94,7 @@ class Frame:
     def position(self, plane: Plane, index: int) -> str:
         """Where a slice lies, in words: "S 12 mm", or its index without a place in space."""
         if self.affine is None:
-            return str(index)
+            return f"index {index}"
         voxel = (np.asarray(self.shape) - 1) / 2
         voxel[plane.normal] = index
         millimetres = float(apply_affine(self.affine, voxel)[plane.normal])

@@ -15,6 +15,7 @@ from torchesegeta.figures.page import Box, Page
 from torchesegeta.figures.scene import Region
 
 NICE_LENGTHS = (1, 2, 5)
+DASHES = (2.6, 1.3)
 HALO: list[AbstractPathEffect] = [patheffects.withStroke(linewidth=1.8, foreground="black", alpha=0.75)]
 THIN = 0.45
 """Inches: panels lower or narrower than this have no room for marks on their edges."""
@@ -32,13 +33,12 @@ def draw_outlines(axes: Axes, regions: Sequence[tuple[Region, Array]], width: fl
     """Draw the border of (rows, columns) masks, dark beneath so that it shows on any ground."""
     limits = axes.get_xlim(), axes.get_ylim()
     for region, mask in regions:
-        if not mask.any():
+        if mask.all() or not mask.any():
             continue
-        framed = np.pad(mask, 1).astype(np.float32)
-        rows, columns = (np.arange(-1, size + 1) for size in mask.shape)
-        axes.contour(columns, rows, framed, [0.5], colors="black", linewidths=width + 0.7, alpha=0.5)
-        style = "dashed" if region.dashed else "solid"
-        axes.contour(columns, rows, framed, [0.5], colors=region.colour, linewidths=width, linestyles=style)
+        levels, filled = [0.5], mask.astype(np.float32)
+        axes.contour(filled, levels, colors="black", linewidths=width + 0.5, alpha=0.45)
+        style = [(0.0, DASHES) if region.dashed else "solid"]
+        axes.contour(filled, levels, colors=region.colour, linewidths=width, linestyles=style)
     axes.set(xlim=limits[0], ylim=limits[1])
 
 

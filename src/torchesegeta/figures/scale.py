@@ -41,7 +41,7 @@ class Scale:
         else:
             colours = colour_map(self.style.one_signed)(self.style.darkest + (1 - self.style.darkest) * share)[:, :3]
             magnitude = share
-        opacity = self.style.opacity * np.minimum(magnitude / self.style.knee, 1)[:, None]
+        opacity = self.style.opacity * (np.minimum(magnitude / self.style.knee, 1) ** self.style.fade)[:, None]
         return (colours * opacity * 255).astype(np.float32), (1 - opacity).astype(np.float32) * 255
 
     def blend(self, background: Array, values: Array) -> Array:

@@ -8,20 +8,13 @@ from functools import cache
 from matplotlib import colormaps
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 
-DIVERGING = (
-    "#b4f1ff",
-    "#5fc0f5",
-    "#2f86d6",
-    "#24518c",
-    "#1f2836",
-    "#1c1c1c",
-    "#36221c",
-    "#833b1a",
-    "#cf5a1c",
-    "#f69540",
-    "#ffdc8c",
-)
-"""Cold, dark, warm: lightness rises evenly to both sides, so that equal magnitudes look equally strong over grey."""
+COLD = ("#afecfa", "#5fc0f5", "#3d8fe0", "#3c63a0", "#293e61")
+DARK = "#1b1b1b"
+WARM = ("#642e1a", "#a7451b", "#e3661d", "#fda13c", "#fde18a")
+"""CIELAB lightness 10 in the middle, then 26, 42, 58, 74, 90 to both sides: equal magnitudes look equally strong, and
+blue against orange is told apart with every common colour blindness."""
+
+OWN_MAPS = {"cold-warm": (*COLD, DARK, *WARM), "warm": (DARK, *WARM)}
 
 
 @dataclass(frozen=True)
@@ -36,11 +29,12 @@ class Style:
         title_size: Title, in points.
         text_size: Everything else, in points.
         line_width: Outlines, in points.
-        one_signed: Colour map of maps without negative values.
-        signed: Colour map of maps with both signs, or "cold-warm" for the one defined here.
+        one_signed: Colour map of maps without negative values: "warm", or a name of matplotlib.
+        signed: Colour map of maps with both signs: "cold-warm", or a name of matplotlib.
         darkest: Where one-signed colours start, so that weak values tint the anatomy and do not blacken it.
         opacity: Greatest opacity of a map over its image.
         knee: Share of the limit at which a map reaches its greatest opacity.
+        fade: Above 1, weak values are more transparent than in proportion.
         percentile: Percentile of the magnitudes, zeros left out, that the colours end at.
         window: Percentiles of the image that become black and white.
         prediction_colour: Outline of the predicted region.
@@ -54,16 +48,17 @@ class Style:
     row_height: float = 2.4
     title_size: float = 11.5
     text_size: float = 9.0
-    line_width: float = 1.1
-    one_signed: str = "magma"
+    line_width: float = 0.9
+    one_signed: str = "warm"
     signed: str = "cold-warm"
-    darkest: float = 0.25
+    darkest: float = 0.15
     opacity: float = 0.92
     knee: float = 0.6
+    fade: float = 1.4
     percentile: float = 99.5
     window: tuple[float, float] = (1.0, 99.0)
     prediction_colour: str = "#3ddc84"
-    label_colour: str = "#ffffff"
+    label_colour: str = "#ff5ce1"
     ink: str = "#1a1a1a"
     muted: str = "#595959"
     alert: str = "#9c3a00"
@@ -75,7 +70,7 @@ PAPER = Style()
 
 @cache
 def colour_map(name: str) -> Colormap:
-    """A colour map by matplotlib's name, or "cold-warm"."""
-    if name == "cold-warm":
-        return LinearSegmentedColormap.from_list(name, DIVERGING, N=511)
+    """A colour map by matplotlib's name, or "warm" or "cold-warm", defined here."""
+    if name in OWN_MAPS:
+        return LinearSegmentedColormap.from_list(name, OWN_MAPS[name], N=511)
     return colormaps[name]

@@ -94,7 +94,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             os.fsync(stream.fileno())
         os.replace(part, path)
     except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise StoreError(f"{path} cannot be written: {error.strerror or f'{error}; is the disk full?'}") from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)

@@ -34,7 +34,7 @@ def check_spatial(layer: str | None, values: Tensor, context: Context) -> None:
 
 
 def to_image_grid(cam: Tensor, shape: tuple[int, ...], mode: str) -> Tensor:
-    """Resize (B, C, *layer) to (B, C, *shape); `linear` is bilinear in 2D and trilinear in 3D, voxel centres aligned."""
+    """Resize (B, C, *layer) to (B, C, *shape); `linear` is bilinear in 2D, trilinear in 3D."""
     if mode == "nearest":
         return interpolate(cam, shape, mode="nearest-exact")
     return interpolate(cam, shape, mode={1: "linear", 2: "bilinear", 3: "trilinear"}[len(shape)], align_corners=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from torchesegeta.methods.cam import Cam, check_spatial, to_image_grid
 from torchesegeta.methods.base import Context
+from torchesegeta.methods.cam import Cam, check_spatial, to_image_grid
 from torchesegeta.methods.readouts import activation, single
 from torchesegeta.methods.registry import register
 from torchesegeta.sweeps import Read, Readout, Sample
@@ -50,4 +50,5 @@ def _component(a: Tensor) -> Tensor:
     scores = centred @ vectors[:, -1]
     total = centred.sum(1)
     sign = -1.0 if float(scores @ total) < 0 else 1.0
-    return (sign * scores).to(a.dtype).view(1, *a.shape[1:])
+    component: Tensor = (sign * scores).to(a.dtype).view(1, *a.shape[1:])
+    return component

@@ -26,7 +26,9 @@ class GradientShap(NoiseMethod):
     source = "Lundberg & Lee 2017, arXiv:1705.07874"
     quantity = "share of the score"
 
-    sigma: float = Field(0.1, ge=0, le=10, description="Standard deviation of the noise, as a share of the image's range.")
+    sigma: float = Field(
+        0.1, ge=0, le=10, description="Standard deviation of the noise, as a share of the image's range."
+    )
     baselines: BaselinesField = Field((ZERO,), description="One baseline or several; each sample draws one.")
 
     def sweeps(self) -> tuple[Sweep, ...]:

@@ -12,7 +12,9 @@ class NoiseMethod(Method):
     """A method that reads gradients at the image plus Gaussian noise."""
 
     samples: int = Field(50, ge=1, le=100_000, description="Noisy copies: forward and backward passes.")
-    sigma: float = Field(0.15, ge=0, le=10, description="Standard deviation of the noise, as a share of the image's range.")
+    sigma: float = Field(
+        0.15, ge=0, le=10, description="Standard deviation of the noise, as a share of the image's range."
+    )
 
     def sweeps(self) -> tuple[Sweep, ...]:
         """One series of noisy copies."""

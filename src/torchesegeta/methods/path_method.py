@@ -36,9 +36,7 @@ class PathMethod(Method):
         said = [baseline_warning(self.baseline, context.image)]
         gap = measures.get("completeness_gap", 0.0)
         if gap > LARGE_GAP:
-            said.append(
-                f"the map's sum misses the score's change by {gap:.1%}: take more steps than {self.steps}"
-            )
+            said.append(f"the map's sum misses the score's change by {gap:.1%}: take more steps than {self.steps}")
         return [s for s in said if s is not None]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -100,7 +101,7 @@ class _Sweeping:
                 slopes = backward_pass(self.session, scores[:, target], whole, edges, keep=keep)
                 sample = self._sample_maker(chunk, records, changes, *slopes)
             for reader in readers:
-                self._attempt(reader, lambda r=reader, s=sample: r.readout.update(s(r.request)))
+                self._attempt(reader, partial(_hand, reader, sample))
                 for point in chunk:
                     self.seen[point].add(reader)
 
@@ -189,9 +190,11 @@ class _Sweeping:
             reader.error = error
 
 
+def _hand(reader: Reader, sample: Callable[[Request], Sample]) -> None:
+    reader.readout.update(sample(reader.request))
+
+
 def _layers(requests: Sequence[Request], reads: Read) -> list[str]:
     """The layers for which some of `reads` is needed, each once."""
     wanted = (r.layer for r in requests if r.layer is not None and r.reads & reads)
     return list(dict.fromkeys(wanted))
-
-

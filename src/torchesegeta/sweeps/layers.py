@@ -81,11 +81,13 @@ def default_layer(layers: list[LayerInfo], spatial_dims: int) -> str:
     Raises:
         IncompatibleError: No layer has spatial axes.
     """
-    spatial = [l for l in layers if l.calls == 1 and len(l.shapes) == 1 and len(l.shapes[0]) == spatial_dims + 1]
-    inner = [l for l in spatial if not l.is_output]
-    wide = [l for l in inner if prod(l.shapes[0][1:]) > 1]
+    spatial = [
+        info for info in layers if info.calls == 1 and len(info.shapes) == 1 and len(info.shapes[0]) == spatial_dims + 1
+    ]
+    inner = [info for info in spatial if not info.is_output]
+    wide = [info for info in inner if prod(info.shapes[0][1:]) > 1]
     candidates = wide or inner or spatial
     if not candidates:
         raise IncompatibleError("no layer of the model has spatial axes; name one with 'layers'")
-    lowest = min(prod(l.shapes[0][1:]) for l in candidates)
-    return [l for l in candidates if prod(l.shapes[0][1:]) == lowest][-1].name
+    lowest = min(prod(info.shapes[0][1:]) for info in candidates)
+    return [info for info in candidates if prod(info.shapes[0][1:]) == lowest][-1].name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -28,10 +29,8 @@ class PeakMemory:
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         elif _RESET.exists():
-            try:
+            with suppress(OSError):  # without the right to reset, the peak is that of the process so far
                 _RESET.write_text("5")
-            except OSError:  # without the right to reset, the peak is that of the process so far
-                pass
         return self
 
     def __exit__(

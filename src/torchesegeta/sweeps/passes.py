@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +15,9 @@ from torchesegeta.sweeps.capture import Capture, Stop
 from torchesegeta.sweeps.session import Session
 
 
-def forward_pass(session: Session, batch: Tensor, layers: Sequence[str], *, scored: bool) -> tuple[Tensor | None, Capture]:
+def forward_pass(
+    session: Session, batch: Tensor, layers: Sequence[str], *, scored: bool
+) -> tuple[Tensor | None, Capture]:
     """Run a batch forward and record layers.
 
     Args:
@@ -70,7 +73,7 @@ def backward_pass(
     """
     slopes: dict[str, Tensor | IncompatibleError] = {}
     known = {layer: edge for layer, edge in edges.items() if edge is not None}
-    wanted = [*([] if batch is None else [batch]), *known.values()]
+    wanted: list[Any] = [*([] if batch is None else [batch]), *known.values()]
     found: list[Tensor | None] = []
     if wanted:
         session.runner.passes.backward += len(score)

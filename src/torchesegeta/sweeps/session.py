@@ -79,7 +79,9 @@ class Session:
             raise ModelError(f"the model's output has shape {tuple(output.shape)}; expected (1, classes, ...)")
         bad = int((~torch.isfinite(output)).sum())
         if bad:
-            raise ModelError(f"the model returns NaN or infinite values ({bad} of {output.numel()}) for {self.image.name!r}")
+            raise ModelError(
+                f"the model returns NaN or infinite values ({bad} of {output.numel()}) for {self.image.name!r}"
+            )
         self._bound = self.target.bind(output, self.image, self.runner.info)
         self._scores = self._bound.score(output)[0]
         self.prediction = segmentation(output, self.runner.info)[0].cpu()

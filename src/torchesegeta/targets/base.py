@@ -188,12 +188,13 @@ def require_spatial(output: Tensor, image: Image, kind: str) -> None:
     """
     if output.ndim == 2:
         raise IncompatibleError(
-            f"target.kind {kind!r} needs a segmentation (B, C, *spatial); this model's output is (B, {output.shape[1]}); "
-            "use the kind 'class'"
+            f"target.kind {kind!r} needs a segmentation (B, C, *spatial); this model's output is "
+            f"(B, {output.shape[1]}); use the kind 'class'"
         )
     if tuple(output.shape[2:]) != image.shape and kind == "region":
         raise IncompatibleError(
-            f"target.kind 'region': the output's spatial shape {tuple(output.shape[2:])} is not the image's {image.shape}"
+            f"target.kind 'region': the output's spatial shape {tuple(output.shape[2:])} is not the image's "
+            f"{image.shape}"
         )
 
 

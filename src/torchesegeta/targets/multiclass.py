@@ -43,7 +43,11 @@ class MulticlassTarget(Target):
         predicted = where[0].flatten(1).any(1).tolist()
         wanted = [info.index(c, output) for c in self.classes or ()]
         indices = wanted if self.classes is not None else [c for c, some in enumerate(predicted) if some]
-        missing = {info.name(c): f"class {info.name(c)!r} is predicted nowhere in this image" for c in indices if not predicted[c]}
+        missing = {
+            info.name(c): f"class {info.name(c)!r} is predicted nowhere in this image"
+            for c in indices
+            if not predicted[c]
+        }
         fixed = where[:, indices] if self.frozen else None
 
         def score(raw: Tensor) -> Tensor:

@@ -13,9 +13,7 @@ from torchesegeta.targets.region import RegionTarget
 from torchesegeta.targets.threshold import ThresholdTarget
 
 KINDS = ("class", "multiclass", "threshold", "region")
-AnyTarget = Annotated[
-    ClassTarget | MulticlassTarget | ThresholdTarget | RegionTarget, Field(discriminator="kind")
-]
+AnyTarget = Annotated[ClassTarget | MulticlassTarget | ThresholdTarget | RegionTarget, Field(discriminator="kind")]
 
 
 def _expand(value: Any) -> Any:

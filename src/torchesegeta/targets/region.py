@@ -71,7 +71,9 @@ class RegionTarget(Target):
         require_spatial(output, image, "region")
         indices = [info.index(c, output) for c in self.classes]
         where = torch.stack([self._region(output, image, info, c) for c in indices])[None].to(output.device)
-        empty = {info.name(c): "the region is empty" for c, inside in zip(indices, where[0], strict=True) if not inside.any()}
+        empty = {
+            info.name(c): "the region is empty" for c, inside in zip(indices, where[0], strict=True) if not inside.any()
+        }
         return BoundTarget(
             names_of(indices, info),
             tuple(indices),
@@ -95,7 +97,9 @@ class RegionTarget(Target):
             raise IncompatibleError(f"target.region has {len(box)} axes; the image has {image.spatial_dims}")
         for axis, ((start, stop), size) in enumerate(zip(box, image.shape, strict=True)):
             if not 0 <= start < stop <= size:
-                raise IncompatibleError(f"target.region [{start}, {stop}) is outside axis {axis}, which has {size} voxels")
+                raise IncompatibleError(
+                    f"target.region [{start}, {stop}) is outside axis {axis}, which has {size} voxels"
+                )
         inside[tuple(slice(*b) for b in box)] = True
         return inside
 

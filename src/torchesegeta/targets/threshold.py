@@ -31,7 +31,9 @@ class _Split:
         extent = flat.amax(2, keepdim=True) - minimum
         if bool((extent == 0).any()):
             channels = sorted({int(c) for c in torch.nonzero(extent[..., 0] == 0)[:, 1]})
-            raise IncompatibleError(f"target.kind 'threshold': output channel {channels} is constant, Otsu cannot split it")
+            raise IncompatibleError(
+                f"target.kind 'threshold': output channel {channels} is constant, Otsu cannot split it"
+            )
         scaled = ((flat - minimum) / extent).cpu().numpy()
         thresholds = [[threshold_otsu(channel) for channel in sample] for sample in scaled]
         return cls(minimum, extent, torch.tensor(thresholds, dtype=flat.dtype, device=flat.device)[..., None])

@@ -1,0 +1,59 @@
+"""A fault planted in a method must turn its twin's test red: one for each family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from torch import Tensor
+
+from torchesegeta.methods import Context, layer_gradcam, methods
+from torchesegeta.methods.readouts import Variance, WeightedSum, input_gradient, need, single
+from torchesegeta.sweeps import Readout
+
+from .cases import case
+from .test_twins import TOLERANCE, Row, apart, fast, slow
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def replaced_readout(method: str, make: Callable[[], Readout]) -> Plant:
+    def readout(self: Any, context: Context) -> Readout:
+        return make()
+
+    return lambda monkeypatch: monkeypatch.setattr(methods()[method], "readout", readout)
+
+
+def mean_over_two_axes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layer_gradcam, "over_space", lambda values: (2, 3))
+
+
+def sample_variance(monkeypatch: pytest.MonkeyPatch) -> None:
+    def finish(self: Variance) -> Tensor:
+        return need(self.squares) / (self.count - 1)
+
+    monkeypatch.setattr(Variance, "finish", finish)
+
+
+FAULTS: dict[str, tuple[str, Row, str | None, Plant]] = {
+    "no absolute value": ("saliency", {}, None, replaced_readout("saliency", lambda: single(input_gradient))),
+    "mean over two of three axes": ("gradcam", {}, "second", mean_over_two_axes),
+    "not times the difference": (
+        "integrated_gradients",
+        {"steps": 6},
+        None,
+        replaced_readout("integrated_gradients", lambda: WeightedSum(input_gradient)),
+    ),
+    "variance over n - 1": ("vargrad", {"samples": 5}, None, sample_variance),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_twin_sees_planted_fault(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    method, row, place, plant = FAULTS[fault]
+    at = case("segmentation", 3)
+    twin = slow(at, method, row, place)
+    assert apart(fast(at, method, row, place), twin) < TOLERANCE
+    plant(monkeypatch)
+    assert apart(fast(at, method, row, place), twin) > 100 * TOLERANCE
