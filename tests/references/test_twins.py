@@ -111,6 +111,17 @@ def test_method_equals_its_twin(kind: str, dims: int, method: str, row: Row, pla
     assert apart(fast(at, method, row, place), slow(at, method, row, place)) < TOLERANCE
 
 
+@pytest.mark.parametrize(("kind", "dims"), CASES)
+def test_methods_together_equal_their_twins(kind: str, dims: int) -> None:
+    at = case(kind, dims)
+    rows = {method: rows[0] for method, (_, rows) in TWINS.items()}
+    asked = [{"name": method, **parameters_of(row, at.image)} for method, row in rows.items()]
+    for result in te.explain(at.model, at.image, methods=asked, target=at.target, layers=LAYERS):
+        assert result.values is not None, f"{result.method}: {result.status}, {result.reason}"
+        twin = slow(at, result.method, rows[result.method], result.layer)
+        assert apart(result.values, twin) < TOLERANCE, result.method
+
+
 def test_every_method_has_a_twin() -> None:
     names, twins = set(te.methods()), set(TWINS)
     assert names <= twins, f"write tests/references/<method>.py and a row in TWINS for {sorted(names - twins)}"

@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from torchesegeta.figures.page import Box, Page
+from torchesegeta.figures.page import LETTER, MARGIN, Box, Page, wrap
+from torchesegeta.figures.panel import line_style
 from torchesegeta.figures.scale import Scale
 from torchesegeta.figures.scene import Region
 
 BAR_WIDTH = 0.13
-ROOM = 0.86
-"""Inches that a bar with its numbers and name takes."""
+ROOM = 1.0
+"""Inches at the right of a page for a bar with its numbers and name."""
+
+LEFT = 0.42
+LOWEST = 0.9
+"""Inches a bar is high at least, so that its numbers do not meet."""
 
 
-def draw_bar(page: Page, left: float, top: float, height: float, scale: Scale, quantity: str) -> None:
-    """A bar with its two or three numbers; the quantity runs along it.
+def draw_bar(page: Page, beside: Box, scale: Scale, quantity: str) -> None:
+    """A bar at the right of the page, as high as the panels beside it, with its numbers; the quantity runs along it.
 
     The colours are shown over black, as they lie on the dark parts of an image.
     """
-    axes = page.axes(Box(left, top, BAR_WIDTH, height))
+    box = Box(page.width - MARGIN - ROOM + LEFT, beside.top, BAR_WIDTH, max(beside.height, LOWEST))
+    axes = page.axes(box)
     axes.imshow(scale.bar(), aspect="auto", extent=(0, 1, 0, 1))
-    ticks = [0.0, 0.5, 1.0] if scale.signed and scale.low == -scale.high else [0.0, 1.0]
+    middle = scale.signed and scale.low == -scale.high
+    ticks = [0.0, 0.5, 1.0] if middle else [0.0, 1.0]
     values = [scale.low + tick * (scale.high - scale.low) for tick in ticks]
     size, ink = page.style.text_size, page.style.ink
     axes.set_xticks([])
@@ -33,34 +40,29 @@ def draw_bar(page: Page, left: float, top: float, height: float, scale: Scale, q
     labels = axes.get_yticklabels()
     labels[0].set_verticalalignment("bottom")
     labels[-1].set_verticalalignment("top")
-    middle = 1 - (top + height / 2) / page.height
-    words = shorten(quantity, height, size)
-    options: dict[str, Any] = {"size": size, "color": ink, "rotation": 90, "ha": "right", "va": "center"}
-    page.figure.text((left - 0.03) / page.width, middle, words, parse_math=False, **options)
+    words = "\n".join(wrap(quantity, box.height * 1.05, size, 2))
+    options: dict[str, Any] = {"rotation": 90, "ha": "right", "va": "center", "linespacing": 1.05}
+    page.text(box.left - 0.03, box.top + box.height / 2, words, multialignment="center", **options)
 
 
 def number(value: float) -> str:
-    """A number of at most seven letters."""
+    """A number in at most eight letters."""
     return "0" if value == 0 else f"{value:.2g}".replace("e-0", "e-").replace("e+0", "e+").replace("-", "−")
 
 
-def shorten(words: str, length: float, points: float) -> str:
-    """Cut words that would be longer than so many inches."""
-    letters = int(length * 72 / (points * 0.56))
-    return words if len(words) <= letters else words[: max(letters - 1, 1)] + "…"
-
-
-def draw_legend(page: Page, left: float, top: float, regions: Sequence[Region]) -> None:
-    """Name the outlines in one line; regions that are empty say so."""
-    size = page.style.text_size
+def draw_legend(page: Page, regions: Sequence[Region]) -> None:
+    """Name the outlines in one line at the foot of the page; regions that are empty say so."""
+    left, top, size = MARGIN, page.height - 0.22, page.style.text_size
     for region in regions:
-        if not region.mask.any():
-            words, start = f"{region.name} (none)", left
-        else:
+        words = region.name
+        if region.mask.any():
             axes = page.axes(Box(left, top + 0.02, 0.3, 0.12))
             axes.set(facecolor="#4d4d4d", xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
-            style = (0, (2.2, 1.2)) if region.dashed else "solid"
-            axes.plot([0.05, 0.95], [0.5, 0.5], color=region.colour, linewidth=1.6, linestyle=style)
-            words, start = region.name, left + 0.36
-        page.text(start, top + 0.005, words, size=size)
-        left = start + len(words) * size * 0.54 / 72 + 0.25
+            for edge in axes.spines.values():
+                edge.set_visible(False)
+            axes.plot([0.05, 0.95], [0.5, 0.5], color=region.colour, linewidth=1.6, linestyle=line_style(region))
+            left += 0.36
+        else:
+            words += " (none)"
+        page.text(left, top + 0.005, words)
+        left += len(words) * size * LETTER / 72 + 0.2

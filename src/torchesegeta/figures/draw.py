@@ -13,9 +13,10 @@ from torchesegeta.figures.flat import draw_flat
 from torchesegeta.figures.frame import Array, Convention
 from torchesegeta.figures.gallery import draw_layer_strip, draw_target_panel
 from torchesegeta.figures.heading import heading_of
+from torchesegeta.figures.scale import Limits
 from torchesegeta.figures.scene import Scene
 from torchesegeta.figures.style import PAPER, Style
-from torchesegeta.figures.volume import Limits, draw_volume
+from torchesegeta.figures.volume import draw_volume
 from torchesegeta.types import Attribution, Image
 
 
@@ -58,17 +59,16 @@ def draw(
     """
     scene = _scene(image, prediction, class_names, convention, style)
     _check_limits(limits)
-    target = attribution.target if attribution.target_index is None else scene.class_name(attribution.target_index)
+    target = scene.target_name(attribution)
     values = attribution.values
-    spatial = values is None or values.ndim == scene.image.spatial_dims + 1
-    if values is not None and not spatial and attribution.space == "layer":
+    if values is not None and attribution.space == "layer" and values.ndim != scene.image.spatial_dims + 1:
         notes = [f"shape {' × '.join(map(str, values.shape))}, no place in the image"]
-        heading = heading_of(attribution, target, scene.style, title=title, notes=notes, width=scene.style.width)
+        heading = heading_of(attribution, target, scene.style, title=title, notes=notes)
         array = values.detach().cpu().float().numpy()
         return draw_features(array, heading, attribution.quantity, attribution.signed, scene.style)
     shown = brightness(attribution, scene.image, scene.frame)
     notes = [*shown.notes, *_tilt(scene)]
-    heading = heading_of(attribution, target, scene.style, title=title, notes=notes, width=scene.style.width)
+    heading = heading_of(attribution, target, scene.style, title=title, notes=notes, alerts=shown.alerts)
     painter = draw_volume if scene.image.spatial_dims == 3 else draw_flat
     return painter(scene, shown, heading, attribution.quantity, attribution.target_index, limits)
 

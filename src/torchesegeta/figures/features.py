@@ -70,7 +70,7 @@ def _grid(page: Page, top: float, values: Array, quantity: str, signed: bool) ->
     axes.imshow(scale.blend(np.zeros(values.shape), values), aspect="auto", interpolation="nearest")
     _plain_axes(axes, style, f"features ({values.shape[1]})", f"axis 0 ({values.shape[0]})")
     if values.any():
-        draw_bar(page, page.width - MARGIN - ROOM + 0.28, top + 0.08, 1.75, scale, quantity)
+        draw_bar(page, Box(0, top + 0.08, 0, 1.75), scale, quantity)
 
 
 def _plain_axes(axes: Axes, style: Style, below: str, beside: str) -> None:

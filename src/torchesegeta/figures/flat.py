@@ -6,13 +6,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from torchesegeta.figures.brightness import Brightness
-from torchesegeta.figures.colour_bar import ROOM, draw_bar, draw_legend
+from torchesegeta.figures.colour_bar import draw_bar, draw_legend
 from torchesegeta.figures.heading import Heading
-from torchesegeta.figures.page import MARGIN, Page, line_height
+from torchesegeta.figures.page import Box, Page, line_height
 from torchesegeta.figures.panel import draw_marks, draw_outlines, draw_picture, draw_scale_bar
-from torchesegeta.figures.scale import scale_for
+from torchesegeta.figures.scale import Limits, scale_for
 from torchesegeta.figures.scene import Scene
-from torchesegeta.figures.volume import Limits, columns_for
+from torchesegeta.figures.volume import LEGEND, columns_for
 
 
 def draw_flat(
@@ -22,7 +22,7 @@ def draw_flat(
     style, plane = scene.style, scene.frame.planes[0]
     columns = columns_for(scene.frame, [plane] * 3, style.width, style.row_height)
     caption, regions = line_height(style.text_size), scene.regions(target)
-    page = Page(columns.width, heading.height + caption + columns.height + (0.3 if regions else 0.1), style)
+    page = Page(columns.width, heading.height + caption + columns.height + 0.1 + (LEGEND if regions else 0), style)
     heading.draw(page)
     scale = scale_for(shown.values, shown.signed, limits, style)
     values, ground = plane.cut(shown.values, 0), scene.cut(plane, 0)
@@ -37,6 +37,6 @@ def draw_flat(
             draw_marks(axes, plane, box, style.text_size)
             draw_scale_bar(axes, scene.frame, plane, box, style.text_size)
     if not shown.is_zero:
-        draw_bar(page, page.width - MARGIN - ROOM + 0.28, top, max(columns.height, 0.8), scale, quantity)
-    draw_legend(page, MARGIN, page.height - 0.22, regions)
+        draw_bar(page, Box(0, top, 0, columns.height), scale, quantity)
+    draw_legend(page, regions)
     return page.figure

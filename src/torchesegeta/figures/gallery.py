@@ -10,19 +10,29 @@ from matplotlib.figure import Figure
 
 from torchesegeta.errors import InputError
 from torchesegeta.figures.brightness import Brightness, brightness
-from torchesegeta.figures.colour_bar import BAR_WIDTH, ROOM, draw_bar, draw_legend, number
+from torchesegeta.figures.colour_bar import ROOM, draw_bar, draw_legend, number
 from torchesegeta.figures.frame import Plane
-from torchesegeta.figures.heading import Heading, compose, human, parameter_words
+from torchesegeta.figures.heading import compose, human, parameter_words
 from torchesegeta.figures.page import MARGIN, Box, Page, line_height, wrap
 from torchesegeta.figures.panel import draw_marks, draw_outlines, draw_picture, draw_scale_bar
 from torchesegeta.figures.scale import Scale, robust_limit
 from torchesegeta.figures.scene import Region, Scene
-from torchesegeta.figures.volume import GAP
+from torchesegeta.figures.style import Style
+from torchesegeta.figures.volume import GAP, LEGEND
 from torchesegeta.types import Attribution
 
 MOST_COLUMNS = 6
 SMALLEST, LARGEST = 1.3, 2.2
 """Inches a panel is wide."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What stands above the panels."""
+
+    title: str
+    notes: Sequence[str]
+    alerts: Sequence[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,56 +50,55 @@ def draw_layer_strip(
     scene: Scene, attributions: Sequence[Attribution], *, plane: str, shared: bool, title: str | None
 ) -> Figure:
     """Draw one method and target over several layers; see `layer_strip`."""
-    drawn, left_out = _drawable(scene, attributions)
-    maps = [brightness(attribution, scene.image, scene.frame) for attribution in drawn]
+    drawn, maps, left_out = _drawable(scene, attributions)
     first = drawn[0]
-    target = first.target if first.target_index is None else scene.class_name(first.target_index)
-    regions = scene.regions(first.target_index) if first.target is not None else ()
-    scales = _scales(scene, maps, shared)
+    target = scene.target_name(first)
+    regions = scene.regions(first.target_index) if target is not None else ()
+    scales = _scales(scene, maps, shared=shared)
     entries = [
         Entry(a.layer or "input", m, _footer(a, m), regions, s) for a, m, s in zip(drawn, maps, scales, strict=True)
     ]
-    name = title or human(first.method)
-    heading = f"{name}{f' for {target}' if target else ''}, layer by layer"
-    one_scale = shared or len(drawn) == 1
-    notes = parameter_words(first.parameters) + ([] if one_scale else ["colours end at each layer's own limit"])
-    bar = (scales[0], first.quantity) if one_scale else None
-    return _draw(scene, entries, _plane(scene, plane), heading, notes, left_out, bar)
+    name = f"{title or human(first.method)}{f' for {target}' if target else ''}, layer by layer"
+    notes = [*parameter_words(first.parameters), "one colour scale" if shared else "each layer on its own colour scale"]
+    share = Scale(-1.0 if scales[0].signed else 0.0, 1.0, scales[0].signed, scene.style)
+    bar = (scales[0], first.quantity) if shared else (share, "share of the layer's limit")
+    return _draw(scene, entries, _plane(scene, plane), Words(name, notes, left_out), bar)
 
 
 def draw_target_panel(scene: Scene, attributions: Sequence[Attribution], *, plane: str, title: str | None) -> Figure:
     """Draw one method for several targets on one scale; see `target_panel`."""
-    drawn, left_out = _drawable(scene, attributions)
-    maps = [brightness(attribution, scene.image, scene.frame) for attribution in drawn]
+    drawn, maps, left_out = _drawable(scene, attributions)
     first, scales = drawn[0], _scales(scene, maps, shared=True)
     entries = [
-        Entry(a.target or scene.class_name(a.target_index), m, _footer(a, m), scene.regions(a.target_index), s)
+        Entry(scene.target_name(a) or "no target", m, _footer(a, m), scene.regions(a.target_index), s)
         for a, m, s in zip(drawn, maps, scales, strict=True)
     ]
     layer = f" at layer {first.layer}" if first.layer else ""
-    heading = f"{title or human(first.method)}{layer}, target by target"
     notes = [*parameter_words(first.parameters), "one colour scale"]
-    return _draw(scene, entries, _plane(scene, plane), heading, notes, left_out, (scales[0], first.quantity))
+    words = Words(f"{title or human(first.method)}{layer}, target by target", notes, left_out)
+    return _draw(scene, entries, _plane(scene, plane), words, (scales[0], first.quantity))
 
 
-def _drawable(scene: Scene, attributions: Sequence[Attribution]) -> tuple[list[Attribution], list[str]]:
-    """Maps with a place in the image, and a sentence about each of the others."""
+def _drawable(
+    scene: Scene, attributions: Sequence[Attribution]
+) -> tuple[list[Attribution], list[Brightness], list[str]]:
+    """Maps with a place in the image, what is drawn of them, and a sentence about each of the others."""
     dims = scene.image.spatial_dims
     drawn = [a for a in attributions if a.values is None or a.values.ndim == dims + 1]
     if not drawn:
         raise InputError(f"none of the {len(attributions)} maps lies on the grid of image {scene.image.name!r}")
-    others = [a for a in attributions if not any(a is one for one in drawn)]
-    return drawn, [f"{a.layer or a.label}: no place in the image, not drawn" for a in others]
+    others = [a for a in attributions if a.values is not None and a.values.ndim != dims + 1]
+    left_out = [f"{a.layer or a.label}: no place in the image, not drawn" for a in others]
+    return drawn, [brightness(a, scene.image, scene.frame) for a in drawn], left_out
 
 
-def _scales(scene: Scene, maps: Sequence[Brightness], shared: bool) -> list[Scale]:
+def _scales(scene: Scene, maps: Sequence[Brightness], *, shared: bool) -> list[Scale]:
+    """One scale per map; all signed where one is, so that a colour means the same in every panel."""
     style = scene.style
     limits = [robust_limit(shown.values, style.percentile) for shown in maps]
     signed = any(shown.signed for shown in maps)
-    if shared:
-        return [Scale(-max(limits) if signed else 0.0, max(limits), signed, style)] * len(maps)
-    pairs = zip(maps, limits, strict=True)
-    return [Scale(-limit if shown.signed else 0.0, limit, shown.signed, style) for shown, limit in pairs]
+    ends = [max(limits)] * len(limits) if shared else limits
+    return [Scale(-end if signed else 0.0, end, signed, style) for end in ends]
 
 
 def _footer(attribution: Attribution, shown: Brightness) -> str:
@@ -115,46 +124,46 @@ def _index(entries: Sequence[Entry], plane: Plane) -> int:
     return round(float(np.mean(centres))) if centres else fallback
 
 
-def _draw(
-    scene: Scene,
-    entries: Sequence[Entry],
-    plane: Plane,
-    title: str,
-    notes: Sequence[str],
-    alerts: Sequence[str],
-    bar: tuple[Scale, str] | None,
-) -> Figure:
-    style, index = scene.style, _index(entries, plane)
-    if scene.image.spatial_dims == 3:
-        notes = [f"{plane.name} slice, {scene.frame.position(plane, index)}", *notes]
-    cell, count = _cell(scene, plane, len(entries), ROOM if bar else 0.0)
-    width = max(style.width, 2 * MARGIN + count * cell.width + (count - 1) * GAP + (ROOM if bar else 0))
-    heading = compose(title, notes, alerts, style, width)
-    titles = [wrap(entry.title.replace(".", ". "), cell.width, style.text_size, 2) for entry in entries]
-    above, below = line_height(style.text_size) * max(map(len, titles)), line_height(style.text_size)
-    row, rows = above + cell.height + below + 0.08, -(-len(entries) // count)
-    legend = _legend(entries)
-    page = Page(width, heading.height + rows * row + (0.2 if legend else 0) + 0.04, style)
+def _draw(scene: Scene, entries: Sequence[Entry], plane: Plane, words: Words, bar: tuple[Scale, str]) -> Figure:
+    style, index, legend = scene.style, _index(entries, plane), _legend(entries)
+    cell, count = _cell(scene, plane, len(entries))
+    width = max(style.width, 2 * MARGIN + count * cell.width + (count - 1) * GAP + ROOM)
+    slice_words = [f"{plane.name} slice, {scene.frame.position(plane, index)}"] if scene.image.spatial_dims == 3 else []
+    heading = compose(words.title, [*slice_words, *words.notes], words.alerts, style, width)
+    line = line_height(style.text_size)
+    titles = [_broken(entry.title, cell.width, style) for entry in entries]
+    rows = [range(start, min(start + count, len(entries))) for start in range(0, len(entries), count)]
+    above = [line * max(titles[n].count("\n") + 1 for n in row) for row in rows]
+    heights = [one + cell.height + line + 0.08 for one in above]
+    page = Page(width, heading.height + sum(heights) + (LEGEND if legend else 0) + 0.04, style)
     heading.draw(page)
-    for n, (entry, lines) in enumerate(zip(entries, titles, strict=True)):
-        left = MARGIN + (n % count) * (cell.width + GAP)
-        box = Box(left, heading.height + (n // count) * row + above, cell.width, cell.height)
-        page.text(box.left, box.top - 0.03, "\n".join(lines).replace(". ", "."), va="bottom", linespacing=1.1)
-        page.text(box.left, box.top + box.height + 0.02, entry.footer, color=style.muted)
-        _entry(page, scene, entry, plane, index, box, first=n == 0)
-    _finish(page, heading, cell, above, legend, bar)
+    for number_of_row, row in enumerate(rows):
+        top = heading.height + sum(heights[:number_of_row]) + above[number_of_row]
+        for n in row:
+            box = Box(MARGIN + (n - row[0]) * (cell.width + GAP), top, cell.width, cell.height)
+            page.text(box.left, top - 0.05, titles[n], va="baseline", linespacing=1.1)
+            page.text(box.left, top + box.height + 0.02, entries[n].footer, color=style.muted)
+            _entry(page, scene, entries[n], plane, index, box, first=n == 0)
+    if bar[0].high > 0 and any(not entry.shown.is_zero for entry in entries):
+        draw_bar(page, Box(0, heading.height + above[0], 0, cell.height), *bar)
+    draw_legend(page, legend)
     return page.figure
 
 
-def _cell(scene: Scene, plane: Plane, entries: int, bar: float) -> tuple[Box, int]:
-    """Size of a panel and panels in a row; a row of up to six grows beyond the page's usual width."""
+def _broken(title: str, width: float, style: Style) -> str:
+    """A layer's name in at most two lines, broken after dots."""
+    return "\n".join(wrap(title.replace(".", ". "), width, style.text_size, 2)).replace(". ", ".")
+
+
+def _cell(scene: Scene, plane: Plane, entries: int) -> tuple[Box, int]:
+    """Size of a panel, and panels in a row; rows are as even as can be."""
     frame, style = scene.frame, scene.style
-    count = min(entries, MOST_COLUMNS)
-    room = (style.width - 2 * MARGIN - bar - (count - 1) * GAP) / count
-    width = float(np.clip(room, SMALLEST, LARGEST))
+    count = -(-entries // -(-entries // MOST_COLUMNS))
+    room = (style.width - 2 * MARGIN - ROOM - (count - 1) * GAP) / count
     tall = frame.shape[plane.rows] * frame.spacing[plane.rows]
     wide = frame.shape[plane.columns] * frame.spacing[plane.columns]
-    return Box(0, 0, width, float(min(width * tall / wide, 1.6 * style.row_height))), count
+    width = float(np.clip(room, SMALLEST, min(LARGEST, max(SMALLEST, 1.4 * style.row_height * wide / tall))))
+    return Box(0, 0, width, width * tall / wide), count
 
 
 def _entry(page: Page, scene: Scene, entry: Entry, plane: Plane, index: int, box: Box, *, first: bool) -> None:
@@ -176,12 +185,3 @@ def _legend(entries: Sequence[Entry]) -> list[Region]:
         Region(f"{region.name.split(':')[0]} region of each target", np.array(any(found)), region.colour, region.dashed)
         for region, found in zip(first, anywhere, strict=True)
     ]
-
-
-def _finish(
-    page: Page, heading: Heading, cell: Box, above: float, legend: Sequence[Region], bar: tuple[Scale, str] | None
-) -> None:
-    if bar and bar[0].high > 0:
-        left = page.width - MARGIN - ROOM + 0.28
-        draw_bar(page, left, heading.height + above, max(cell.height, 10 * BAR_WIDTH * 0.7), *bar)
-    draw_legend(page, MARGIN, page.height - 0.22, legend)

@@ -65,7 +65,13 @@ def compose(title: str, notes: Sequence[str], alerts: Sequence[str], style: Styl
 
 
 def heading_of(
-    attribution: Attribution, target: str | None, style: Style, *, title: str | None, notes: Sequence[str], width: float
+    attribution: Attribution,
+    target: str | None,
+    style: Style,
+    *,
+    title: str | None,
+    notes: Sequence[str],
+    alerts: Sequence[str] = (),
 ) -> Heading:
     """The heading of one map.
 
@@ -75,7 +81,7 @@ def heading_of(
         style: Text sizes and colours.
         title: The method's title for people; None makes one of its name.
         notes: How the map was brought to the picture.
-        width: Of the page, in inches.
+        alerts: What is special about the picture.
     """
     where = [f"for {target}"] if target else []
     where += [f"at layer {attribution.layer}"] if attribution.layer else []
@@ -83,7 +89,7 @@ def heading_of(
     if attribution.label != attribution.method:
         name = f"{attribution.label} ({name})"
     small = [*parameter_words(attribution.parameters), *measure_words(attribution.measures), *notes]
-    return compose(" ".join([name, *where]), small, status_alerts(attribution), style, width)
+    return compose(" ".join([name, *where]), small, [*status_alerts(attribution), *alerts], style, style.width)
 
 
 def human(name: str) -> str:
@@ -94,7 +100,8 @@ def human(name: str) -> str:
 
 def status_alerts(attribution: Attribution) -> list[str]:
     """What the reader must know, the status first."""
-    status = [] if attribution.status == "ok" else [f"{attribution.status}: {attribution.reason or 'no reason given'}"]
+    state = f"no map, {attribution.status}" if attribution.values is None else attribution.status
+    status = [] if state == "ok" else [f"{state}: {attribution.reason or 'no reason given'}"]
     return status + [str(warning) for warning in attribution.warnings]
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from torchesegeta.figures.style import Style
 
-LETTER = 0.56
+LETTER = 0.54
 """Mean width of a letter as a share of the text size; generous, so that wrapped lines fit."""
 
 MARGIN = 0.12

@@ -37,9 +37,13 @@ def draw_outlines(axes: Axes, regions: Sequence[tuple[Region, Array]], width: fl
             continue
         levels, filled = [0.5], mask.astype(np.float32)
         axes.contour(filled, levels, colors="black", linewidths=width + 0.5, alpha=0.45)
-        style = [(0.0, DASHES) if region.dashed else "solid"]
-        axes.contour(filled, levels, colors=region.colour, linewidths=width, linestyles=style)
+        axes.contour(filled, levels, colors=region.colour, linewidths=width, linestyles=[line_style(region)])
     axes.set(xlim=limits[0], ylim=limits[1])
+
+
+def line_style(region: Region) -> Any:
+    """How matplotlib is to dash the outline of a region."""
+    return (0.0, DASHES) if region.dashed else "solid"
 
 
 def draw_marks(axes: Axes, plane: Plane, box: Box, size: float) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 
 from torchesegeta.figures.frame import Array
 from torchesegeta.figures.style import PAPER, Style, colour_map
+
+Limits: TypeAlias = tuple[float, float] | None
+"""Values of the first and the last colour, or None for robust ones."""
 
 STEPS = 512
 ENOUGH = 1_000_000
@@ -77,7 +81,7 @@ def robust_limit(values: Array, percentile: float) -> float:
     return float(np.percentile(filled, percentile)) if filled.size else float(np.abs(flat).max(initial=0))
 
 
-def scale_for(values: Array, signed: bool, limits: tuple[float, float] | None = None, style: Style = PAPER) -> Scale:
+def scale_for(values: Array, signed: bool, limits: Limits = None, style: Style = PAPER) -> Scale:
     """The scale of a map: the limits asked for, or robust ones with 0 at the middle (signed) or the start."""
     if limits is not None:
         return Scale(float(limits[0]), float(limits[1]), signed, style)

@@ -11,7 +11,7 @@ import numpy as np
 from torchesegeta.errors import InputError
 from torchesegeta.figures.frame import Array, Convention, Frame, Plane, frame_of
 from torchesegeta.figures.style import PAPER, Style
-from torchesegeta.types import Image
+from torchesegeta.types import Attribution, Image
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +104,12 @@ class Scene:
         if index is None:
             return "any class"
         return self.class_names[index] if 0 <= index < len(self.class_names) else f"class {index}"
+
+    def target_name(self, attribution: Attribution) -> str | None:
+        """The class name of a map's target, else what the target is called; None where no target was read."""
+        index = attribution.target_index
+        named = index is not None and 0 <= index < len(self.class_names)
+        return self.class_name(index) if named else attribution.target
 
     def _regions(self, target_index: int | None) -> tuple[Region, ...]:
         """The predicted region and the label of a class (of every class but 0 without one)."""

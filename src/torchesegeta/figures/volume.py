@@ -14,19 +14,20 @@ from torchesegeta.figures.frame import Array, Frame, Plane
 from torchesegeta.figures.heading import Heading
 from torchesegeta.figures.page import MARGIN, Box, Page, line_height
 from torchesegeta.figures.panel import draw_crosshair, draw_marks, draw_outlines, draw_picture, draw_scale_bar
-from torchesegeta.figures.scale import Scale, scale_for
+from torchesegeta.figures.scale import Limits, Scale, scale_for
 from torchesegeta.figures.scene import Region, Scene
 
 GAP = 0.08
 NARROWEST = 1.15
 """Inches a column takes at least, so that its title fits."""
 
-Limits = tuple[float, float] | None
+LEGEND = 0.22
+"""Inches the legend of outlines takes."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Three panels side by side at one scale, so that a millimetre is as long in each.
+    """Panels side by side at one scale, so that a millimetre is as long in each.
 
     Attributes:
         boxes: Left edge, 0, width and height of each panel.
@@ -51,6 +52,68 @@ def columns_for(frame: Frame, planes: Sequence[Plane], width: float, row_height:
     return Columns(boxes, max(box.height for box in boxes), max(width, lefts[-1] + slots[-1] + ROOM + MARGIN))
 
 
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A page of panels being filled.
+
+    Attributes:
+        page: Where is drawn.
+        scene: The image.
+        shown: The map on the display grid.
+        columns: Where the panels of a row lie.
+        quantity: What the colours mean.
+        regions: What is outlined.
+        limits: Values of the first and last colour, or None for robust limits of each row.
+    """
+
+    page: Page
+    scene: Scene
+    shown: Brightness
+    columns: Columns
+    quantity: str
+    regions: Sequence[Region]
+    limits: Limits
+
+    def slices(self, top: float) -> None:
+        """Draw the slices through the centre of the map in a row."""
+        frame, shown, size = self.scene.frame, self.shown, self.page.style.text_size
+        scale = scale_for(shown.values, shown.signed, self.limits, self.page.style)
+        for plane, box in zip(frame.planes, self.columns.boxes, strict=True):
+            index = shown.centre[plane.normal]
+            picture = scale.blend(self.scene.cut(plane, index), plane.cut(shown.values, index))
+            axes = self._panel(box, top, f"{plane.name}, {frame.position(plane, index)}", picture)
+            outlines = [(region, plane.cut(region.mask, index)) for region in self.regions]
+            draw_outlines(axes, outlines, self.page.style.line_width)
+            draw_crosshair(axes, plane.place(shown.centre, frame.shape), picture.shape[:2])
+            draw_marks(axes, plane, box, size)
+            if plane is frame.planes[0]:
+                draw_scale_bar(axes, frame, plane, box, size)
+        self._bar(top, scale, self.quantity)
+
+    def projections(self, top: float) -> None:
+        """Draw the maximum-intensity projections in a row, on one scale."""
+        frame, style = self.scene.frame, self.page.style
+        pictures = [self.shown.project(plane) for plane in frame.planes]
+        scales = [scale_for(picture, self.shown.signed, self.limits, style) for picture in pictures]
+        scale = max(scales, key=lambda one: one.high)
+        for plane, box, values in zip(frame.planes, self.columns.boxes, pictures, strict=True):
+            picture = scale.blend(self.scene.projection(plane), values)
+            axes = self._panel(box, top, f"{plane.name} projection", picture)
+            outlines = [(region, region.project(plane)) for region in self.regions]
+            draw_outlines(axes, outlines, 0.7 * style.line_width)
+            draw_marks(axes, plane, box, style.text_size)
+        self._bar(top, scale, f"{'strongest' if self.shown.signed else 'highest'} {self.quantity}")
+
+    def _panel(self, box: Box, top: float, title: str, picture: Array) -> Axes:
+        self.page.text(box.left, top, title)
+        return draw_picture(self.page, box._replace(top=top + line_height(self.page.style.text_size)), picture)
+
+    def _bar(self, top: float, scale: Scale, quantity: str) -> None:
+        if not self.shown.is_zero:
+            top += line_height(self.page.style.text_size)
+            draw_bar(self.page, Box(0, top, 0, self.columns.height), scale, quantity)
+
+
 def draw_volume(
     scene: Scene, shown: Brightness, heading: Heading, quantity: str, target: int | None, limits: Limits
 ) -> Figure:
@@ -67,72 +130,13 @@ def draw_volume(
     Returns:
         The figure.
     """
-    style, frame = scene.style, scene.frame
-    columns = columns_for(frame, frame.planes, style.width, style.row_height)
-    caption, regions = line_height(style.text_size), scene.regions(target)
-    row = caption + columns.height + 0.1
-    page = Page(columns.width, heading.height + 2 * row + (0.2 if regions else 0) + 0.04, style)
+    style, regions = scene.style, scene.regions(target)
+    columns = columns_for(scene.frame, scene.frame.planes, style.width, style.row_height)
+    row = line_height(style.text_size) + columns.height + 0.1
+    page = Page(columns.width, heading.height + 2 * row + (LEGEND if regions else 0) + 0.04, style)
+    sheet = Sheet(page, scene, shown, columns, quantity, regions, limits)
     heading.draw(page)
-    _slices(page, scene, shown, columns, heading.height, quantity, regions, limits)
-    _projections(page, scene, shown, columns, heading.height + row, quantity, regions, limits)
-    draw_legend(page, MARGIN, page.height - 0.22, regions)
+    sheet.slices(heading.height)
+    sheet.projections(heading.height + row)
+    draw_legend(page, regions)
     return page.figure
-
-
-def _slices(
-    page: Page,
-    scene: Scene,
-    shown: Brightness,
-    columns: Columns,
-    top: float,
-    quantity: str,
-    regions: Sequence[Region],
-    limits: Limits,
-) -> None:
-    scale, frame, centre = scale_for(shown.values, shown.signed, limits, page.style), scene.frame, shown.centre
-    for plane, box in zip(frame.planes, columns.boxes, strict=True):
-        index = centre[plane.normal]
-        values, ground = plane.cut(shown.values, index), scene.cut(plane, index)
-        outlines = [(region, plane.cut(region.mask, index)) for region in regions]
-        title = f"{plane.name}, {frame.position(plane, index)}"
-        axes = _panel(page, box, top, title, scale.blend(ground, values), outlines)
-        draw_crosshair(axes, plane.place(centre, frame.shape), ground.shape)
-        draw_marks(axes, plane, box, page.style.text_size)
-        if plane is frame.planes[0]:
-            draw_scale_bar(axes, frame, plane, box, page.style.text_size)
-    _bar(page, columns, top, scale, quantity, shown.is_zero)
-
-
-def _projections(
-    page: Page,
-    scene: Scene,
-    shown: Brightness,
-    columns: Columns,
-    top: float,
-    quantity: str,
-    regions: Sequence[Region],
-    limits: Limits,
-) -> None:
-    pictures = [shown.project(plane) for plane in scene.frame.planes]
-    brightest = max((scale_for(p, shown.signed, limits, page.style) for p in pictures), key=lambda scale: scale.high)
-    for plane, box, values in zip(scene.frame.planes, columns.boxes, pictures, strict=True):
-        outlines = [(region, region.project(plane)) for region in regions]
-        picture = brightest.blend(scene.projection(plane), values)
-        axes = _panel(page, box, top, f"{plane.name} projection", picture, outlines)
-        draw_marks(axes, plane, box, page.style.text_size)
-    _bar(page, columns, top, brightest, quantity, shown.is_zero)
-
-
-def _panel(
-    page: Page, box: Box, top: float, title: str, picture: Array, outlines: Sequence[tuple[Region, Array]]
-) -> Axes:
-    page.text(box.left, top, title)
-    axes = draw_picture(page, box._replace(top=top + line_height(page.style.text_size)), picture)
-    draw_outlines(axes, outlines, page.style.line_width)
-    return axes
-
-
-def _bar(page: Page, columns: Columns, top: float, scale: Scale, quantity: str, empty: bool) -> None:
-    if not empty:
-        left = page.width - MARGIN - ROOM + 0.28
-        draw_bar(page, left, top + line_height(page.style.text_size), max(columns.height, 0.8), scale, quantity)

@@ -14,7 +14,7 @@ from torchesegeta.inputs.channels import to_channels_first
 from torchesegeta.inputs.geometry import output_grid, resample, to_file_grid
 from torchesegeta.inputs.maps import map_suffix, read_map, replacing, write_map
 from torchesegeta.inputs.preprocess import Steps, build_transforms
-from torchesegeta.inputs.read import as_image, read_image
+from torchesegeta.inputs.read import as_image, read_image, read_label
 
 __all__ = [
     "Steps",
@@ -23,6 +23,7 @@ __all__ = [
     "map_suffix",
     "output_grid",
     "read_image",
+    "read_label",
     "read_map",
     "replacing",
     "resample",

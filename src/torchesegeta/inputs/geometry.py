@@ -47,10 +47,15 @@ def to_file_grid(values: Tensor, image: Image, *, order: Literal[0, 1] = 1) -> N
         raise InputError(f"values of shape {tuple(values.shape)} are not on the image's grid {image.shape}")
     array: NDArray[Any] = values.detach().cpu().numpy()
     grid = image.file_grid
-    return array if grid is None else resample(array, _transform_to_file(image, grid), grid.shape, order=order)
+    return array if grid is None else resample(array, transform_to_file(image, grid), grid.shape, order=order)
 
 
-def _transform_to_file(image: Image, grid: Grid) -> Affine:
+def transform_to_file(image: Image, grid: Grid) -> Affine:
+    """The transform from the voxels of an image to those of its file.
+
+    Raises:
+        InputError: Nothing tells where the one grid lies in the other.
+    """
     if image.to_file is not None:
         return image.to_file
     if image.affine is not None and grid.affine is not None:

@@ -16,7 +16,14 @@ from torch import Tensor
 from torchesegeta.errors import InputError
 from torchesegeta.inputs.channels import to_channels_first
 from torchesegeta.inputs.formats import read_file, stem_of
-from torchesegeta.inputs.geometry import expand_transform, invert, reduce_transform, resample
+from torchesegeta.inputs.geometry import (
+    expand_transform,
+    invert,
+    output_grid,
+    reduce_transform,
+    resample,
+    transform_to_file,
+)
 from torchesegeta.inputs.preprocess import Steps, apply_steps
 from torchesegeta.inputs.source import Source, as_float, check_finite, check_same_grid, join_channels
 from torchesegeta.types import Affine, Grid, Image
@@ -55,7 +62,7 @@ def read_image(
         raise InputError(f"{source.name} has {len(source.grid.shape)} spatial axes; {spatial_dims} are wanted")
     data = torch.from_numpy(np.ascontiguousarray(as_float(source.values, source.name)))
     data, to_file = _bring(data, source, preprocess)
-    numbers = None if label is None else _read_label(Path(label), source, to_file, data.shape[1:])
+    numbers = None if label is None else _label(Path(label), source.name, source.grid, to_file, data.shape[1:])
     return Image(
         data=data,
         affine=None if source.grid.affine is None else source.grid.affine @ to_file,
@@ -65,6 +72,23 @@ def read_image(
         extras=tuple(extras),
         to_file=to_file if source.grid.affine is None else None,
     )
+
+
+def read_label(path: Path | str, image: Image) -> Tensor:
+    """Read class numbers that lie on the grid of an image's file, and bring them onto the model's grid.
+
+    Args:
+        path: The file.
+        image: The image they belong to.
+
+    Returns:
+        (*spatial), int64, by nearest neighbour; 0 where the model sees more than the file.
+
+    Raises:
+        InputError: The file cannot be read, lies on another grid, or holds other than whole numbers.
+    """
+    grid = output_grid(image)
+    return _label(Path(path), image.name, grid, transform_to_file(image, grid), image.shape)
 
 
 def as_image(
@@ -137,9 +161,9 @@ def _working_affine(grid: Grid) -> Affine | None:
     return np.diag([*np.linalg.norm(plane, axis=0), 1.0])
 
 
-def _read_label(path: Path, image: Source, to_file: Affine, shape: Sequence[int]) -> Tensor:
-    source = read_file(path, spatial_dims=len(image.grid.shape), label=True)
-    check_same_grid(image, source, "a label must lie on the grid of the image's file")
+def _label(path: Path, image: str, grid: Grid, to_file: Affine, shape: Sequence[int]) -> Tensor:
+    source = read_file(path, spatial_dims=len(grid.shape), label=True)
+    check_same_grid(image, grid, source.name, source.grid, "a label must lie on the grid of the image's file")
     if len(source.values) != 1:
         raise InputError(f"label {source.name} has {len(source.values)} channels; allowed: one, of class numbers")
     values = as_float(source.values, f"label {source.name}")

@@ -60,24 +60,19 @@ def check_finite(values: NDArray[np.float32], name: str) -> None:
         raise InputError(f"{name} has {count} NaN/Inf voxels, the first at {place}; replace them before explaining")
 
 
-def check_same_grid(first: Source, second: Source, why: str) -> None:
-    """Refuse two files that do not lie voxel on voxel.
+def check_same_grid(first: str, one: Grid, second: str, two: Grid, why: str) -> None:
+    """Refuse two named files that do not lie voxel on voxel.
 
     Raises:
         InputError: Naming both files and what differs: shape or affine.
     """
-    if first.grid.shape != second.grid.shape:
-        raise InputError(
-            f"{first.name} has shape {first.grid.shape}, {second.name} has shape {second.grid.shape}; {why}"
-        )
-    one, two = first.grid.affine, second.grid.affine
-    if one is None or two is None:
+    if one.shape != two.shape:
+        raise InputError(f"{first} has shape {one.shape}, {second} has shape {two.shape}; {why}")
+    if one.affine is None or two.affine is None:
         return
-    shift = largest_shift(invert(one) @ two, first.grid.shape)
+    shift = largest_shift(invert(one.affine) @ two.affine, one.shape)
     if shift > SAME_PLACE:
-        raise InputError(
-            f"{first.name} and {second.name} have different affines: up to {shift:.3g} voxels apart; {why}"
-        )
+        raise InputError(f"{first} and {second} have different affines: up to {shift:.3g} voxels apart; {why}")
 
 
 def join_channels(sources: Sequence[Source]) -> Source:
@@ -88,7 +83,9 @@ def join_channels(sources: Sequence[Source]) -> Source:
     """
     first, *others = sources
     for other in others:
-        check_same_grid(first, other, "the channels of an image must share their grid")
+        check_same_grid(
+            first.name, first.grid, other.name, other.grid, "the channels of an image must share their grid"
+        )
     if not others:
         return first
     return Source(first.name, np.concatenate([as_float(s.values, s.name) for s in sources]), first.grid)
