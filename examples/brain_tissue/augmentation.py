@@ -19,6 +19,7 @@ from monai.transforms import (
     RandAdjustContrastd,
     RandAffined,
     RandBiasFieldd,
+    RandFlipd,
     RandGaussianNoised,
     RandGaussianSharpend,
     RandGaussianSmoothd,
@@ -38,7 +39,7 @@ class AddHead(MapTransform, Randomizable):  # type: ignore[misc]
         probability: Share of the samples that get a head; the others stay as bare as the template.
     """
 
-    def __init__(self, probability: float = 0.7) -> None:
+    def __init__(self, probability: float = 0.6) -> None:
         super().__init__(keys=["image", "closeness"])
         self.probability = probability
 
@@ -93,7 +94,7 @@ class ScaleBrain(MapTransform, Randomizable):  # type: ignore[misc]
         highest: Greatest.
     """
 
-    def __init__(self, lowest: float = 0.65, highest: float = 1.06) -> None:
+    def __init__(self, lowest: float = 0.75, highest: float = 1.05) -> None:
         super().__init__(keys=["image", "closeness"])
         self.limits = (lowest, highest)
 
@@ -136,12 +137,14 @@ def patches(slab: tuple[int, ...], size: tuple[int, int, int]) -> Compose:
         mode=["bilinear", "nearest", "bilinear"],
         padding_mode="reflection",
     )
+    # The slab shows surfaces that face backwards but none that face forwards; mirrored, it shows both.
+    flips = [RandFlipd(keys, prob=0.5, spatial_axis=axis) for axis in range(3)]
     contrast = [
         RandGaussianSharpend(["image"], prob=0.3, alpha=(1.0, 3.0)),
         RandGaussianSmoothd(["image"], prob=0.3, sigma_x=(0.2, 0.8), sigma_y=(0.2, 0.8), sigma_z=(0.2, 0.8)),
-        RandAdjustContrastd(["image"], prob=0.5, gamma=(0.7, 1.5)),
-        RandBiasFieldd(["image"], prob=0.5, degree=3, coeff_range=(-0.1, 0.1)),
+        RandAdjustContrastd(["image"], prob=0.5, gamma=(0.75, 1.4)),
+        RandBiasFieldd(["image"], prob=0.4, degree=3, coeff_range=(-0.1, 0.1)),
         ScaleBrain(),
         RandGaussianNoised(["image"], prob=0.5, std=0.05),
     ]
-    return Compose([pose, AddHead(), *contrast, Lambdad(["image"], _clamp)])
+    return Compose([pose, *flips, AddHead(), *contrast, Lambdad(["image"], _clamp)])

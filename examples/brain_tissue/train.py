@@ -75,8 +75,8 @@ def train(model: UNet, channels: dict[str, Tensor], draw: Compose, *, steps: int
         steps: Number of updates.
         batch: Patches per update.
     """
-    optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=8e-3, total_steps=steps, pct_start=0.1)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=6e-3, total_steps=steps, pct_start=0.1)
     model.train()
     started = time.perf_counter()
     for step in range(steps):
@@ -133,7 +133,7 @@ def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Trains the demo network on the MNI152 average brain.")
     parser.add_argument("--output", type=Path, help="the weights file; without it, the one shipped in the package")
-    parser.add_argument("--steps", type=int, default=550, help="number of updates (default: 550)")
+    parser.add_argument("--steps", type=int, default=500, help="number of updates (default: 500)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="three small steps, only to see that everything runs")

@@ -27,7 +27,7 @@ def reference(
 
 
 def fine(
-    score: Score, image: Tensor, *, layer: nn.Module | None = None, baseline: Tensor | float = 0.0, steps: int = 2000
+    score: Score, image: Tensor, *, layer: nn.Module | None = None, baseline: Tensor | float = 0.0, steps: int = 200
 ) -> Tensor:
     """The integral itself, near enough: many equal intervals with the gradient in the middle of each."""
     middles = [(i + 0.5) / steps for i in range(steps)]

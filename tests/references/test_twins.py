@@ -132,5 +132,5 @@ def test_every_method_has_a_twin() -> None:
 def test_conductance_is_the_integral(kind: str, dims: int) -> None:
     at = case(kind, dims)
     fine = import_module(".layer_conductance", __package__).fine
-    truth = fine(at.score, at.image, layer=at.layer("second"), steps=400)
-    assert apart(fast(at, "layer_conductance", {"steps": 200}, "second"), truth) < 0.02
+    truth = fine(at.score, at.image, layer=at.layer("second"))
+    assert apart(fast(at, "layer_conductance", {"steps": 100}, "second"), truth) < 0.02

@@ -1,0 +1,53 @@
+"""Times of two pieces of work, taken in turn, as a ratio: machines drift, pairs do not."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Our time over another's, pair by pair.
+
+    Attributes:
+        median: Median of the ratios.
+        low: First quartile.
+        high: Third quartile.
+        seconds: Median of our times.
+        pairs: Number of pairs.
+    """
+
+    median: float
+    low: float
+    high: float
+    seconds: float
+    pairs: int
+
+
+def seconds_of(work: Work) -> float:
+    """Wall time of one call."""
+    gc.collect()
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def compare(ours: Work, theirs: Work, pairs: int) -> Ratio:
+    """Time two pieces of work in turn, after one call of each to warm up; the order changes with every pair."""
+    seconds_of(ours), seconds_of(theirs)
+    times: list[tuple[float, float]] = []
+    for number in range(pairs):
+        if number % 2:
+            second, first = seconds_of(theirs), seconds_of(ours)
+        else:
+            first, second = seconds_of(ours), seconds_of(theirs)
+        times.append((first, second))
+    ratios = sorted(a / b for a, b in times)
+    low, _, high = statistics.quantiles(ratios, n=4) if pairs > 1 else (ratios * 3)[:3]
+    return Ratio(statistics.median(ratios), low, high, statistics.median(a for a, _ in times), pairs)

@@ -1,0 +1,150 @@
+"""The report's content, ready for the template: summary, warnings, table, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from torchesegeta.report import words
+from torchesegeta.report.catalogue import Catalogue, MethodInfo, info
+from torchesegeta.report.pictures import Album, Picture
+from torchesegeta.report.records import STATUSES, Record, Run, is_drawn
+
+KINDS = {"layer_strip": "layer by layer", "target_panel": "target by target"}
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A warning or a reason, and the maps it holds for."""
+
+    text: str
+    maps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A map in the table."""
+
+    record: Record
+    title: str
+    anchor: str
+    measures: str
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A figure with its words; `picture` is None where the file is gone."""
+
+    anchor: str
+    title: str
+    alternative: str
+    picture: Picture | None
+    record: Record
+    parameters: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One method: what it is, and its figures by image."""
+
+    anchor: str
+    info: MethodInfo
+    images: tuple[tuple[str, tuple[Plate, ...]], ...]
+
+
+def rows(run: Run, catalogue: Catalogue) -> list[Row]:
+    """The table of maps; the anchors are those of the figures."""
+    return [
+        Row(record, info(catalogue, record["method"]).title, _anchor(run, record), words.measures(record["measures"]))
+        for record in run.maps
+    ]
+
+
+def families(run: Run, catalogue: Catalogue) -> list[tuple[str, list[Chapter]]]:
+    """The figures by family of methods, then method, then image; overviews before single maps."""
+    methods = {str(r["label"]): str(r["method"]) for r in run.maps}
+    drawn = [r for r in (*run.overviews, *run.maps) if is_drawn(r)]
+    album = Album(run.folder, len(drawn))
+    found: dict[str, list[Chapter]] = {}
+    labels = dict.fromkeys(str(r["label"]) for r in (*run.maps, *run.overviews))
+    order = {family: n for n, family in enumerate(dict.fromkeys(entry.family for entry in catalogue.values()))}
+    for label in labels:
+        about = info(catalogue, methods.get(label, label))
+        own = [r for r in drawn if str(r["label"]) == label]
+        if own:
+            found.setdefault(about.family, []).append(_chapter(run, label, methods.get(label, label), about, own, album))
+    return sorted(found.items(), key=lambda item: order.get(item[0], len(order)))
+
+
+def _chapter(run: Run, label: str, method: str, about: MethodInfo, own: list[Record], album: Album) -> Chapter:
+    shown = about if label == method else MethodInfo(f"{label} ({about.title})", about.family, about.summary, about.source)
+    images = dict.fromkeys(str(r["image"]) for r in own)
+    plates = tuple((image, tuple(_plate(run, r, shown, album) for r in own if r["image"] == image)) for image in images)
+    return Chapter(f"method-{_slug(label)}", shown, plates)
+
+
+def _plate(run: Run, record: Record, about: MethodInfo, album: Album) -> Plate:
+    kind = KINDS.get(str(record.get("kind")))
+    title = words.name_of({**record, "label": None}, about.title) + (f", {kind}" if kind else "")
+    what = "maps side by side in one slice" if kind else str(record.get("quantity") or "map") + " over the image"
+    picture = album.picture(str(record["files"]["figure"]))
+    alternative = f"{title}: {what}"
+    return Plate(_anchor(run, record), title, alternative, picture, record, words.parameters(record.get("parameters")))
+
+
+def _anchor(run: Run, record: Record) -> str:
+    """A name for links; numbers keep maps apart that slugs would not."""
+    pool = run.overviews if record["record"] == "figure" else run.maps
+    number = next(n for n, other in enumerate(pool) if other is record)
+    return f"{record['record']}-{number}"
+
+
+def _slug(text: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in text)
+
+
+def warnings(run: Run, catalogue: Catalogue) -> list[Remark]:
+    """Warnings of the run, then those of maps, each once with the maps it holds for."""
+    general = [Remark(str(text), ()) for text in run.about.get("warnings") or ()]
+    pairs = ((str(text), record) for record in run.maps for text in record.get("warnings") or ())
+    return general + _grouped(pairs, catalogue)
+
+
+def reasons(run: Run, catalogue: Catalogue) -> list[tuple[str, list[Remark]]]:
+    """Why maps are missing or partial, by status."""
+    found = []
+    for status in STATUSES:
+        pairs = [(str(r.get("reason") or "no reason given"), r) for r in run.maps if r["status"] == status != "ok"]
+        if pairs:
+            found.append((status, _grouped(pairs, catalogue)))
+    return found
+
+
+def _grouped(pairs: Iterable[tuple[str, Record]], catalogue: Catalogue) -> list[Remark]:
+    groups: dict[str, list[str]] = {}
+    for text, record in pairs:
+        groups.setdefault(text, []).append(words.name_of(record, info(catalogue, record["method"]).title))
+    return [Remark(text, tuple(maps)) for text, maps in groups.items()]
+
+
+def counts(run: Run) -> list[tuple[str, int, str]]:
+    """(status, number of maps, what it means), in the order of `STATUSES`, those that occur."""
+    statuses = [str(record["status"]) for record in run.maps]
+    return [(status, statuses.count(status), meaning) for status, meaning in STATUSES.items() if status in statuses]
+
+
+def subject(run: Run) -> list[tuple[str, str]]:
+    """What was explained: the model, its classes, the targets."""
+    config: Any = run.about.get("config") or {}
+    model = config.get("model") if isinstance(config.get("model"), dict) else {}
+    targets = dict.fromkeys(str(r["target"]) for r in run.maps if r.get("target") is not None)
+    layers = dict.fromkeys(str(r["layer"]) for r in run.maps if r.get("layer"))
+    facts = [
+        ("Model", model.get("factory")),
+        ("Weights", model.get("checkpoint") or ("none given: random weights" if model.get("factory") else None)),
+        ("Classes", ", ".join(map(str, run.about.get("class_names") or ()))),
+        ("Explained", ", ".join(targets)),
+        ("Layers", ", ".join(layers)),
+    ]
+    return [(name, str(value)) for name, value in facts if value]
