@@ -73,6 +73,7 @@ def explain(
         ConfigError: A method, parameter, layer, target or device that does not exist.
         InputError: The image cannot be used.
         ModelError: The model cannot run the image.
+        IncompatibleError: A layer is to be chosen, and none has spatial axes or the target does not fit the output.
     """
     if patches is not None:
         raise ConfigError("patches: patch-wise runs are not part of this version; only None is allowed")
@@ -83,8 +84,7 @@ def explain(
     images = _images(image, model)
     with prepared(model, torch_device(device), seed) as ready:
         runner = Runner(ready, torch_device(device), info, output)
-        if layers is not None:
-            _check_layers(ready, layers)
+        _check_layers(ready, parsed, layers)
         maps = [
             one
             for item in images
@@ -117,9 +117,11 @@ class _Drawer:
 
     def __call__(self, attribution: Attribution, **options: Any) -> Any:
         from torchesegeta.figures import draw
+        from torchesegeta.methods import methods
 
         prediction = self.prediction.numpy() if self.prediction is not None and self.prediction.ndim else None
-        return draw(attribution, self.image, prediction=prediction, class_names=self.class_names, **options)
+        given = {"title": methods()[attribution.method].title, "class_names": self.class_names, **options}
+        return draw(attribution, self.image, prediction=prediction, **given)
 
 
 def _target(value: Any) -> Target:
@@ -129,11 +131,13 @@ def _target(value: Any) -> Target:
         raise ConfigError(describe(error, "target")) from error
 
 
-def _check_layers(model: nn.Module, layers: Sequence[str]) -> None:
-    try:
-        check_layers(model, layers)
-    except IncompatibleError as error:
-        raise ConfigError(f"layers: {error}") from error
+def _check_layers(model: nn.Module, parsed: Sequence[tuple[str, Method]], layers: Sequence[str] | None) -> None:
+    own = ((f"methods: {label}: layers", getattr(method, "layers", None)) for label, method in parsed)
+    for path, names in (("layers", layers), *own):
+        try:
+            check_layers(model, names or ())
+        except IncompatibleError as error:
+            raise ConfigError(f"{path}: {error}") from error
 
 
 def _images(value: ImageLike | Sequence[ImageLike], model: nn.Module) -> list[Image]:

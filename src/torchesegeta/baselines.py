@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor
 
 from torchesegeta.arrays import ArrayValue
@@ -36,6 +36,14 @@ class Baseline(Strict):
     sigma: float | None = Field(None, gt=0)
     path: Path | None = None
     array: ArrayValue | None = None
+
+    @model_serializer(mode="wrap")
+    def _short(self, full: SerializerFunctionWrapHandler) -> Any:
+        """As a user would write it: a number, a name, or the fields that were set."""
+        given = {name: value for name, value in full(self).items() if name in {"kind", *self.model_fields_set}}
+        if self.kind == "constant":
+            return self.value
+        return self.kind if set(given) == {"kind"} and self.kind in KINDS else given
 
     def resolve(self, image: Tensor, *, seed: str = "") -> Tensor:
         """The baseline for an image.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from torchesegeta.errors import ConfigError
+from torchesegeta.errors import ConfigError, unknown
 from torchesegeta.targets import OutputInfo, TargetSpec
 from torchesegeta.targets.base import Activation
 from torchesegeta.targets.classes import ClassTarget
@@ -76,9 +77,14 @@ class RunConfig(Strict):
     execution: ExecutionConfig = Field(default_factory=ExecutionConfig)
     output: Path = Field(description="The run folder.")
 
-
-IDENTITY_FIELDS = ("model", "images", "preprocess", "target", "layers", "methods", "precision", "seed", "channels")
-"""Fields that make a run what it is: a folder is resumed only where they are equal."""
+    def files(self) -> dict[str, Path]:
+        """Every file the config names, by the path of its field: the output and a factory's module left out."""
+        files = {"model.checkpoint": self.model.checkpoint, "target.mask": getattr(self.target, "mask", None)}
+        for i, image in enumerate(self.images):
+            files.update({f"images[{i}].path[{j}]": path for j, path in enumerate(image.path)})
+            files[f"images[{i}].label"] = image.label
+        files.update(_paths_in(self.methods, "methods"))
+        return {field: path for field, path in files.items() if isinstance(path, Path)}
 
 
 def load_config(path: Path) -> RunConfig:
@@ -88,14 +94,33 @@ def load_config(path: Path) -> RunConfig:
         ConfigError: The file does not exist, is no JSON, or a field is wrong.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise ConfigError(f"config {str(path)!r} does not exist") from error
+        near = [p.name for p in path.parent.glob("*.json")] if path.parent.is_dir() else []
+        raise ConfigError(unknown("config", path.name, near, where=f"in {path.resolve().parent}")) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no JSON file: it holds other than text") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path}: not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: {error}") from error
     return parse_config(value, path.resolve().parent)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON; write a finite number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"the field {twice[0]!r} stands twice in one object; take one out")
+    return dict(pairs)
 
 
 def parse_config(value: Any, folder: Path) -> RunConfig:
@@ -118,24 +143,49 @@ def parse_config(value: Any, folder: Path) -> RunConfig:
 
 
 def _absolute(config: RunConfig, folder: Path) -> RunConfig:
-    """Paths made absolute; the factory's file too."""
-    model = config.model
+    """Paths made absolute; those of the factory, of the target and of methods too."""
+    model, target = config.model, config.target
     source, colon, name = model.factory.rpartition(":")
     factory = f"{folder / source}{colon}{name}" if source.endswith(".py") else model.factory
     checkpoint = folder / model.checkpoint if model.checkpoint is not None else None
-    images = tuple(
-        i.model_copy(
-            update={
-                "path": tuple(folder / p for p in i.path),
-                "label": folder / i.label if i.label is not None else None,
-            }
-        )
-        for i in config.images
-    )
+    mask = getattr(target, "mask", None)
+    if isinstance(mask, Path):
+        target = target.model_copy(update={"mask": folder / mask})
     return config.model_copy(
         update={
             "model": model.model_copy(update={"factory": factory, "checkpoint": checkpoint}),
-            "images": images,
+            "images": tuple(_absolute_image(image, folder) for image in config.images),
+            "target": target,
+            "methods": _absolute_paths(config.methods, folder),
             "output": folder / config.output,
         }
     )
+
+
+def _absolute_image(image: ImageConfig, folder: Path) -> ImageConfig:
+    paths = tuple(folder / path for path in image.path)
+    label = folder / image.label if image.label is not None else None
+    return image.model_copy(update={"path": paths, "label": label})
+
+
+def _absolute_paths(value: Any, folder: Path) -> Any:
+    """Parameters of methods, with every text under a key `path` (of a baseline, say) made absolute."""
+    if isinstance(value, Mapping):
+        return {
+            key: str(folder / item) if key == "path" and isinstance(item, str) else _absolute_paths(item, folder)
+            for key, item in value.items()
+        }
+    return tuple(_absolute_paths(item, folder) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _paths_in(value: Any, where: str) -> Iterator[tuple[str, Path]]:
+    """What `_absolute_paths` made absolute, by the path of the field."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key == "path" and isinstance(item, str):
+                yield f"{where}.path", Path(item)
+            else:
+                yield from _paths_in(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            yield from _paths_in(item, f"{where}[{i}]")

@@ -7,29 +7,39 @@ from torch import nn
 
 from torchesegeta.errors import ConfigError
 
+DIMENSIONS: dict[type[nn.Module], int] = {
+    nn.Conv2d: 2,
+    nn.ConvTranspose2d: 2,
+    nn.Conv3d: 3,
+    nn.ConvTranspose3d: 3,
+}
 
-def torch_device(name: str | torch.device) -> torch.device:
+
+def torch_device(name: str | torch.device, *, where: str = "device") -> torch.device:
     """A device.
+
+    Args:
+        name: As torch names it: "cpu", "cuda", "cuda:1".
+        where: The field it stands in, for messages.
 
     Raises:
         ConfigError: There is no such device here.
     """
+    here = torch.cuda.device_count()
+    allowed = ", ".join(["'cpu'", *(f"'cuda:{i}'" for i in range(here))])
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ConfigError(f"device: {name!r} is not a device; allowed: 'cpu', 'cuda', 'cuda:0', …") from error
-    here = torch.cuda.device_count()
+        raise ConfigError(f"{where}: {name!r} is not a device; allowed: {allowed}") from error
     if device.type not in ("cpu", "cuda") or (device.type == "cuda" and (device.index or 0) >= here):
-        allowed = ", ".join(["'cpu'", *(f"'cuda:{i}'" for i in range(here))])
-        raise ConfigError(f"device: {str(name)!r} is not available here; allowed: {allowed}")
+        raise ConfigError(f"{where}: {str(name)!r} is not available here; allowed: {allowed}")
     return device
 
 
 def model_dims(model: nn.Module) -> int | None:
     """Spatial dimensions of a model, told by its first convolution; None without one."""
     for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            return 2
-        if isinstance(module, nn.Conv3d | nn.ConvTranspose3d):
-            return 3
+        for kind, dims in DIMENSIONS.items():
+            if isinstance(module, kind):
+                return dims
     return None

@@ -57,7 +57,8 @@ def run_job(job: Job, session: Session, progress: Callable[[int, int], None] | N
     """Run a job.
 
     What fails costs its own maps: a readout that raises, a layer that is not there, a target that is not predicted.
-    Should the sweep itself fail with several tasks, it is tried again with half of them each.
+    Should the sweep itself fail with several tasks, it is tried again with half of them each; where the target is to
+    blame, with those that read no target.
 
     Args:
         job: What to run.
@@ -66,11 +67,21 @@ def run_job(job: Job, session: Session, progress: Callable[[int, int], None] | N
 
     Yields:
         An attribution for every task, place and target, also for those without a map.
+
+    Raises:
+        ModelError: The model cannot run the image itself.
+        ConfigError: The target names a class that does not exist.
     """
     try:
         yield from _Running(job, session).run(progress)
     except EsegetaError as error:
-        yield from _all_failed(job, session, error)
+        if not session.is_bound and not isinstance(error, IncompatibleError):
+            raise
+        scored = tuple(task for task in job.tasks if _reads_score(task))
+        others = tuple(task for task in job.tasks if task not in scored)
+        yield from _all_failed(Job(job.sweep, scored or others), session, error)
+        if scored and others:
+            yield from run_job(Job(job.sweep, others), session, progress)
     except Exception as error:
         if len(job.tasks) == 1:
             log.exception("%s failed", job.tasks[0].label)
@@ -80,6 +91,10 @@ def run_job(job: Job, session: Session, progress: Callable[[int, int], None] | N
         log.warning("a sweep for %d methods failed (%s); trying halves", len(job.tasks), error)
         for half in (job.tasks[:middle], job.tasks[middle:]):
             yield from run_job(Job(job.sweep, half), session, progress)
+
+
+def _reads_score(task: Task) -> bool:
+    return any(task.method.reads_at(place) & NEEDS_SCORE for place in task.places)
 
 
 def _all_failed(job: Job, session: Session, error: Exception) -> Iterator[Attribution]:
@@ -149,10 +164,10 @@ class _Running:
         by_request: dict[int, list[Reader]] = {}
         for reader in readers:
             by_request.setdefault(id(reader.request), []).append(reader)
-        passes = session.runner.passes.since(before)
+        passes, seconds = session.runner.passes.since(before), time.perf_counter() - started
         for task, place, request in pairs:
             for result in self._results(task, place, request, by_request.get(id(request), [])):
-                result.seconds = time.perf_counter() - started
+                result.seconds = seconds
                 result.passes = passes
                 result.peak_memory = memory.peak
                 yield result

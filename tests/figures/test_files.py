@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from io import BufferedWriter
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,8 @@ def test_an_unknown_ending_is_refused(figure: Figure, tmp_path: Path) -> None:
 def test_nothing_half_written_is_left(tmp_path: Path) -> None:
     class Broken(Figure):
         def savefig(self, fname: object, **kwargs: object) -> None:
-            Path(str(fname)).write_bytes(b"half")
+            assert isinstance(fname, BufferedWriter)
+            fname.write(b"half")
             raise OSError(28, "No space left on device")
 
     with pytest.raises(StoreError, match="No space left"):

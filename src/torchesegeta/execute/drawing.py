@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from torchesegeta.figures import Scene, draw, layer_strip, save, target_panel
 from torchesegeta.figures.frame import Convention
+from torchesegeta.methods import methods
 from torchesegeta.store import Store, file_stem, slug, write_values
 from torchesegeta.sweeps import Session
 from torchesegeta.types import Attribution
@@ -49,7 +50,8 @@ class Drawing:
     def map(self, attribution: Attribution, record: dict[str, Any]) -> None:
         """Draw one map and note its figure in the record."""
         if attribution.values is not None:
-            name = self._save(f"{file_stem(attribution)}.png", lambda: draw(attribution, self.scene))
+            make = partial(draw, attribution, self.scene, title=_title(attribution))
+            name = self._save(f"{file_stem(attribution)}.png", make)
             if name is not None:
                 record["files"]["figure"] = name
 
@@ -59,11 +61,25 @@ class Drawing:
         for target in dict.fromkeys(m.target for m in drawn):
             several = [m for m in drawn if m.target == target and m.layer is not None and self._spatial(m)]
             if len(several) > 1:
-                self._note("layer_strip", "strips", label, None, target, partial(layer_strip, several, self.scene))
+                self._note(
+                    "layer_strip",
+                    "strips",
+                    label,
+                    None,
+                    target,
+                    partial(layer_strip, several, self.scene, title=_title(several[0])),
+                )
         for layer in dict.fromkeys(m.layer for m in drawn):
             several = [m for m in drawn if m.layer == layer and m.target is not None and self._spatial(m)]
             if len(several) > 1:
-                self._note("target_panel", "panels", label, layer, None, partial(target_panel, several, self.scene))
+                self._note(
+                    "target_panel",
+                    "panels",
+                    label,
+                    layer,
+                    None,
+                    partial(target_panel, several, self.scene, title=_title(several[0])),
+                )
 
     def _spatial(self, attribution: Attribution) -> bool:
         return attribution.values is not None and attribution.values.ndim == self.session.image.data.ndim
@@ -96,3 +112,8 @@ class Drawing:
             log.exception("the figure %s could not be drawn", name)
             return None
         return str(path.relative_to(self.store.folder))
+
+
+def _title(attribution: Attribution) -> str:
+    """The method's name for people."""
+    return methods()[attribution.method].title

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
 
 from torchesegeta.errors import StoreError, unknown
+from torchesegeta.inputs import replacing
 
 RESOLUTION = 150
 """Pixels per inch of a PNG."""
@@ -40,17 +39,6 @@ def save(figure: Figure, path: Path | str, *, dpi: int = RESOLUTION) -> Path:
     if ending not in METADATA:
         raise StoreError(unknown("figure format", ending, METADATA))
     settings = {"svg.fonttype": "none", "svg.hashsalt": "torchesegeta", "pdf.fonttype": 42}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".unfinished-", suffix=ending)
-        os.close(handle)
-        try:
-            with matplotlib.rc_context(settings):
-                figure.savefig(unfinished, dpi=dpi, metadata=METADATA[ending])
-            os.chmod(unfinished, 0o644)
-            os.replace(unfinished, path)
-        finally:
-            Path(unfinished).unlink(missing_ok=True)
-    except OSError as error:
-        raise StoreError(f"figure {path} cannot be written: {error.strerror}") from error
+    with replacing(path) as stream, matplotlib.rc_context(settings):
+        figure.savefig(stream, format=ending[1:], dpi=dpi, metadata=METADATA[ending])
     return path

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from torchesegeta.figures.heading import human
+
 
 @dataclass(frozen=True)
 class MethodInfo:
@@ -41,9 +43,3 @@ def registered() -> dict[str, MethodInfo]:
 def info(catalogue: Catalogue, name: str) -> MethodInfo:
     """What is known of a method; a title made of its name when nothing is."""
     return catalogue.get(name) or MethodInfo(human(name))
-
-
-def human(name: str) -> str:
-    """A registry name as words: "integrated_gradients" is "Integrated gradients"."""
-    words = name.replace("_", " ").strip()
-    return words[:1].upper() + words[1:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torchesegeta.report import words
@@ -67,21 +67,20 @@ def families(run: Run, catalogue: Catalogue) -> list[tuple[str, list[Chapter]]]:
     drawn = [r for r in (*run.overviews, *run.maps) if is_drawn(r)]
     album = Album(run.folder, len(drawn))
     found: dict[str, list[Chapter]] = {}
-    labels = dict.fromkeys(str(r["label"]) for r in (*run.maps, *run.overviews))
-    order = {family: n for n, family in enumerate(dict.fromkeys(entry.family for entry in catalogue.values()))}
-    for label in labels:
+    for label in [*methods, *dict.fromkeys(str(r["label"]) for r in drawn if str(r["label"]) not in methods)]:
         about = info(catalogue, methods.get(label, label))
         own = [r for r in drawn if str(r["label"]) == label]
         if own:
-            found.setdefault(about.family, []).append(_chapter(run, label, methods.get(label, label), about, own, album))
-    return sorted(found.items(), key=lambda item: order.get(item[0], len(order)))
+            shown = about if label == methods.get(label, label) else replace(about, title=f"{label} ({about.title})")
+            found.setdefault(about.family, []).append(_chapter(run, label, shown, own, album))
+    order = list(dict.fromkeys(entry.family for entry in catalogue.values()))
+    return sorted(found.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
 
 
-def _chapter(run: Run, label: str, method: str, about: MethodInfo, own: list[Record], album: Album) -> Chapter:
-    shown = about if label == method else MethodInfo(f"{label} ({about.title})", about.family, about.summary, about.source)
+def _chapter(run: Run, label: str, about: MethodInfo, own: list[Record], album: Album) -> Chapter:
     images = dict.fromkeys(str(r["image"]) for r in own)
-    plates = tuple((image, tuple(_plate(run, r, shown, album) for r in own if r["image"] == image)) for image in images)
-    return Chapter(f"method-{_slug(label)}", shown, plates)
+    plates = tuple((image, tuple(_plate(run, r, about, album) for r in own if r["image"] == image)) for image in images)
+    return Chapter(f"method-{_slug(label)}", about, plates)
 
 
 def _plate(run: Run, record: Record, about: MethodInfo, album: Album) -> Plate:
@@ -135,7 +134,7 @@ def counts(run: Run) -> list[tuple[str, int, str]]:
 
 
 def subject(run: Run) -> list[tuple[str, str]]:
-    """What was explained: the model, its classes, the targets."""
+    """What was explained: the model, its classes, the targets; and what it took."""
     config: Any = run.about.get("config") or {}
     model = config.get("model") if isinstance(config.get("model"), dict) else {}
     targets = dict.fromkeys(str(r["target"]) for r in run.maps if r.get("target") is not None)
@@ -146,5 +145,16 @@ def subject(run: Run) -> list[tuple[str, str]]:
         ("Classes", ", ".join(map(str, run.about.get("class_names") or ()))),
         ("Explained", ", ".join(targets)),
         ("Layers", ", ".join(layers)),
+        ("Passes", _passes(run)),
     ]
     return [(name, str(value)) for name, value in facts if value]
+
+
+def _passes(run: Run) -> str:
+    """The passes through the model in all; maps of one sweep share its time and passes, which count once."""
+    sweeps = {(r["image"], r.get("seconds"), tuple((r.get("passes") or {}).items())) for r in run.maps}
+    total: dict[str, int] = {}
+    for _, _, passes in sweeps:
+        for kind, count in passes:
+            total[kind] = total.get(kind, 0) + count
+    return ", ".join(f"{count} {kind}" for kind, count in total.items() if count)

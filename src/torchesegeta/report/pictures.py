@@ -6,6 +6,10 @@ import base64
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Raster
 
 BUDGET = 18_000_000
 """Bytes of all pictures of a report together; a quarter more as text."""
@@ -59,11 +63,10 @@ class Album:
         return _encode(image, min(LARGEST, BUDGET // max(self.count, 1)))
 
 
-def _encode(image: object, limit: int) -> Picture:
+def _encode(image: Raster, limit: int) -> Picture:
     """Encode as WebP, coarser and then smaller until it fits the limit."""
     from PIL import Image
 
-    assert isinstance(image, Image.Image)
     shown = image
     while True:
         for quality in QUALITIES:

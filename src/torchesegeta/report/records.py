@@ -11,6 +11,13 @@ from torchesegeta.store import read_manifest, read_run
 
 Record: TypeAlias = Mapping[str, Any]
 
+NEEDED = {
+    "map": ("method", "label", "image", "status"),
+    "figure": ("kind", "label", "image"),
+    "score": ("label", "image", "metric", "value"),
+}
+"""What a line must hold to be shown; lines without it were not written by a run."""
+
 STATUSES = {
     "ok": "complete",
     "partial": "stopped at the deadline, with the samples done",
@@ -56,7 +63,8 @@ def read(folder: Path) -> Run:
 
 def _last(records: Iterable[Record], kind: str, key: tuple[str, ...]) -> list[Record]:
     """The last record of every key; a resumed run writes again."""
-    return list({tuple(str(r.get(name)) for name in key): r for r in records if r["record"] == kind}.values())
+    whole = [r for r in records if r["record"] == kind and all(name in r for name in NEEDED[kind])]
+    return list({tuple(str(r.get(name)) for name in key): r for r in whole}.values())
 
 
 def _with_scores(record: Record, scores: Iterable[Record]) -> Record:

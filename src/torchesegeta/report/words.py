@@ -42,11 +42,6 @@ def size(count: float | None) -> str:
     return f"{count:.3g} GB"
 
 
-def passes(counts: Mapping[str, int] | None) -> str:
-    """Passes as "32 forward, 32 backward"."""
-    return ", ".join(f"{count} {kind}" for kind, count in (counts or {}).items() if count) or "–"
-
-
 def measures(values: Mapping[str, Any] | None) -> str:
     """Measures as "completeness gap 1.2e-06; infidelity 0.03"."""
     found = [(name.replace("_", " "), value) for name, value in (values or {}).items() if value is not None]
@@ -56,7 +51,7 @@ def measures(values: Mapping[str, Any] | None) -> str:
 def parameters(values: Mapping[str, Any] | None) -> str:
     """Parameters as "steps = 32, baseline = zero"; those that were left open are left out."""
     given = {k: v for k, v in (values or {}).items() if v is not None and k not in ("name", "label")}
-    return ", ".join(f"{name} = {str(value).lower() if isinstance(value, bool) else value}" for name, value in given.items())
+    return ", ".join(f"{k} = {str(v).lower() if isinstance(v, bool) else v}" for k, v in given.items())
 
 
 def times(numbers: Any) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchesegeta.errors import StoreError
+from torchesegeta.inputs import replacing
 from torchesegeta.report import chapters, words
 from torchesegeta.report.catalogue import Catalogue, registered
 from torchesegeta.report.records import Run, read
@@ -38,46 +36,37 @@ def write_report(run: Path | str, *, catalogue: Catalogue | None = None) -> Path
     """
     folder = Path(run)
     content = render(read(folder), registered() if catalogue is None else catalogue)
-    return _write(folder / NAME, content)
+    with replacing(folder / NAME) as stream:
+        stream.write(content.encode())
+    return folder / NAME
 
 
 def render(run: Run, catalogue: Catalogue) -> str:
     """The report as HTML."""
     about = run.about
-    return _environment().get_template("report.html").render(
-        run=run,
-        about=about,
-        subject=chapters.subject(run),
-        counts=chapters.counts(run),
-        warnings=chapters.warnings(run, catalogue),
-        reasons=chapters.reasons(run, catalogue),
-        rows=chapters.rows(run, catalogue),
-        families=chapters.families(run, catalogue),
-        config=json.dumps(about.get("config"), ensure_ascii=False, indent=2),
-        words=words,
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            run=run,
+            about=about,
+            subject=chapters.subject(run),
+            counts=chapters.counts(run),
+            warnings=chapters.warnings(run, catalogue),
+            reasons=chapters.reasons(run, catalogue),
+            rows=chapters.rows(run, catalogue),
+            families=chapters.families(run, catalogue),
+            config=json.dumps(about.get("config"), ensure_ascii=False, indent=2),
+            words=words,
+        )
     )
 
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import DictLoader, Environment, StrictUndefined
+    from jinja2 import ChainableUndefined, DictLoader, Environment
 
     folder = files("torchesegeta.report") / "templates"
     sources = {entry.name: entry.read_text(encoding="utf-8") for entry in folder.iterdir() if entry.is_file()}
-    settings: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined, "trim_blocks": True}
+    settings: dict[str, Any] = {"autoescape": True, "undefined": ChainableUndefined, "trim_blocks": True}
     return Environment(loader=DictLoader(sources), lstrip_blocks=True, **settings)
-
-
-def _write(path: Path, content: str) -> Path:
-    try:
-        handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".unfinished-", suffix=".html")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(content)
-            os.chmod(unfinished, 0o644)
-            os.replace(unfinished, path)
-        finally:
-            Path(unfinished).unlink(missing_ok=True)
-    except OSError as error:
-        raise StoreError(f"report {path} cannot be written: {error.strerror}") from error
-    return path

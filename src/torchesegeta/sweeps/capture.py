@@ -50,8 +50,8 @@ class Record:
     edge: GradientEdge | None
 
 
-class Stop(Exception):
-    """Ends a forward pass whose remainder nobody reads."""
+class Stop(BaseException):
+    """Ends a forward pass whose remainder nobody reads; no `except Exception` of a model's holds it up."""
 
 
 class Capture:
@@ -140,6 +140,8 @@ def select_tensor(layer: str, output: Any, index: int | None) -> Tensor:
         if (index or 0) >= len(output):
             raise IncompatibleError(f"layer {layer!r}: it puts out {len(output)} values, counted from 0")
         output = output[index or 0]
+    elif index:
+        raise IncompatibleError(f"layer {layer!r}: it puts out one value, counted from 0")
     if not isinstance(output, Tensor) or not output.is_floating_point():
         raise IncompatibleError(f"layer {layer!r} puts out {type(output).__name__}, not a floating point tensor")
     return output

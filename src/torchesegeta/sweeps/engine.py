@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchesegeta.errors import IncompatibleError
+from torchesegeta.errors import EsegetaError, IncompatibleError
 from torchesegeta.sweeps.base import NEEDS_LAYER, Points, Read, Reader, Request, Sample, Sweep
 from torchesegeta.sweeps.capture import Capture, Record
 from torchesegeta.sweeps.chunks import is_out_of_memory
@@ -107,11 +107,16 @@ class _Sweeping:
 
     def _open_after(self, output: Tensor | None) -> None:
         """In a one-point sweep the point is the image: its own pass binds the target."""
+        scored = any(r.scored for r in self.requests)
         if output is not None and len(self.points.weights) == 1 and not self.session.is_bound:
-            self.session.bind(output)
+            try:
+                self.session.bind(output)
+            except EsegetaError:
+                if scored:
+                    raise
         if not self.readers:
             self.open_readers()
-        if any(r.scored for r in self.requests):
+        if scored:
             self.session.require_gradient()
 
     def _groups(self, chunk: range) -> list[tuple[int | None, list[Reader], bool]]:

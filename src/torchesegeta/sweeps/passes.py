@@ -70,7 +70,14 @@ def backward_pass(
 
     Returns:
         The gradient at the points, and of every layer; an error for layers that the score does not depend on.
+
+    Raises:
+        IncompatibleError: The score has no gradient at all.
     """
+    if not score.requires_grad:
+        raise IncompatibleError(
+            "the score has no gradient: the model runs under torch.no_grad(), detaches its output, or ignores the image"
+        )
     slopes: dict[str, Tensor | IncompatibleError] = {}
     known = {layer: edge for layer, edge in edges.items() if edge is not None}
     wanted: list[Any] = [*([] if batch is None else [batch]), *known.values()]

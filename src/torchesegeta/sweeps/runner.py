@@ -9,9 +9,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from torchesegeta.errors import ModelError
 from torchesegeta.models.output import pick_output
+from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.targets import OutputInfo
 
 
@@ -57,6 +59,11 @@ class Runner:
         floating = (p.dtype for p in self.model.parameters() if p.is_floating_point())
         return next(floating, torch.float32)
 
+    @property
+    def mixes_points(self) -> bool:
+        """Whether points of a batch change each other's output: a batch norm without running statistics."""
+        return any(isinstance(m, _BatchNorm) and m.running_mean is None for m in self.model.modules())
+
     def forward(self, points: Tensor, extras: tuple[Tensor, ...] = ()) -> Tensor:
         """The raw output for a batch of points, (B, C, ...).
 
@@ -70,12 +77,11 @@ class Runner:
     def _call(self, points: Tensor, others: list[Tensor]) -> Any:
         try:
             return self.model(points, *others)
-        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
-            from torchesegeta.sweeps.chunks import is_out_of_memory
-
+        except Exception as error:
             if is_out_of_memory(error):
                 raise
-            raise ModelError(f"the model refuses an input of shape {tuple(points.shape)}: {error}") from error
+            said = f"{type(error).__name__}: {error}"
+            raise ModelError(f"the model refuses an input of shape {tuple(points.shape)}: {said}") from error
 
 
 @contextmanager

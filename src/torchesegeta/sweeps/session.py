@@ -35,7 +35,8 @@ class Session:
         self.runner = runner
         self.image = image
         self.target = target
-        self.data = image.data.to(runner.device, runner.dtype)
+        data = image.data.to(runner.device, runner.dtype)
+        self.data = data.clone() if data.is_inference() else data  # inference tensors take no gradient
         self.key = f"{seed}|{fingerprint(image.data)}"
         self.chunk_size = chunk_size
         self.prediction: Tensor | None = None
@@ -43,8 +44,9 @@ class Session:
         self._scores: Tensor | None = None
 
     def chunks(self) -> Chunks:
-        """A fresh plan of chunks for this image."""
-        return Chunks(self.data.numel(), self.runner.device, self.chunk_size)
+        """A fresh plan of chunks for this image; of single points where the model mixes those of a batch."""
+        size = 1 if self.runner.mixes_points else self.chunk_size
+        return Chunks(self.data.numel(), self.runner.device, size)
 
     @property
     def bound(self) -> BoundTarget:
@@ -72,6 +74,7 @@ class Session:
 
         Raises:
             ModelError: The output is not finite, or has no classes.
+            ConfigError: The target names a class that does not exist.
             IncompatibleError: The target does not fit the output.
         """
         output = output.detach()

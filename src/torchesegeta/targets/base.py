@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from torchesegeta.errors import IncompatibleError, unknown
+from torchesegeta.errors import ConfigError, IncompatibleError, unknown
 from torchesegeta.types import Image
 from torchesegeta.validation import Strict
 
@@ -48,15 +48,16 @@ class OutputInfo:
         """The index of a class given by name or index.
 
         Raises:
-            IncompatibleError: There is no such class.
+            ConfigError: There is no such class.
         """
         count = self.classes(output)
         if isinstance(reference, str) and reference in self.class_names:
             reference = self.class_names.index(reference)
         if isinstance(reference, str):
-            raise IncompatibleError(unknown("class", reference, self.class_names or map(str, range(count))))
+            names = self.class_names or map(str, range(count))
+            raise ConfigError(f"target: {unknown('class', reference, names)}")
         if not 0 <= reference < count:
-            raise IncompatibleError(f"class {reference} does not exist; the model has the classes 0 to {count - 1}")
+            raise ConfigError(f"target: class {reference} does not exist; the model has the classes 0 to {count - 1}")
         return reference
 
     def name(self, index: int) -> str:
@@ -100,6 +101,7 @@ class Target(Strict, ABC):
             info: What is known of the output.
 
         Raises:
+            ConfigError: The target names a class that does not exist.
             IncompatibleError: The target does not fit the output.
         """
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, TypeAdapter
 
 from torchesegeta.errors import unknown
+from torchesegeta.targets.base import Target
 from torchesegeta.targets.classes import ClassTarget
 from torchesegeta.targets.multiclass import MulticlassTarget
 from torchesegeta.targets.region import RegionTarget
@@ -27,6 +28,8 @@ def _expand(value: Any) -> Any:
         kind = value.get("kind")
         if kind not in KINDS:
             raise ValueError(unknown("target.kind", kind, KINDS))
+    elif not isinstance(value, Target):
+        raise ValueError(f"expected a class index or name, a list of them, or a mapping with a 'kind'; got {value!r}")
     return value
 
 

@@ -71,11 +71,10 @@ class RegionTarget(Target):
         require_spatial(output, image, "region")
         indices = [info.index(c, output) for c in self.classes]
         where = torch.stack([self._region(output, image, info, c) for c in indices])[None].to(output.device)
-        empty = {
-            info.name(c): "the region is empty" for c, inside in zip(indices, where[0], strict=True) if not inside.any()
-        }
+        names = names_of(indices, info)
+        empty = {n: self._why_empty(n) for n, inside in zip(names, where[0], strict=True) if not inside.any()}
         return BoundTarget(
-            names_of(indices, info),
+            names,
             tuple(indices),
             lambda raw: reduce_region(class_scores(raw, info, self.score)[:, indices], where, self.reduce),
             linear=self.score == "logit",
@@ -90,7 +89,7 @@ class RegionTarget(Target):
         if self.mask is not None:
             return self._mask_region(image)
         if self.component is not None:
-            return _component(regions(output, info)[0, index], self.component, info.name(index))
+            return _component(regions(output, info)[0, index], self.component)
         inside = torch.zeros(image.shape, dtype=torch.bool)
         box = self.box if self.box is not None else tuple((v, v + 1) for v in self.voxel or ())
         if len(box) != image.spatial_dims:
@@ -102,6 +101,13 @@ class RegionTarget(Target):
                 )
         inside[tuple(slice(*b) for b in box)] = True
         return inside
+
+    def _why_empty(self, name: str) -> str:
+        if self.component is None:
+            return "the region is empty"
+        if self.component == "largest":
+            return f"class {name!r} is predicted nowhere in this image: it has no component"
+        return f"target.component {list(self.component)} is not predicted as class {name!r}"
 
     def _mask_region(self, image: Image) -> Tensor:
         if isinstance(self.mask, ArrayValue):
@@ -116,18 +122,15 @@ class RegionTarget(Target):
         return mask != 0
 
 
-def _component(predicted: Tensor, seed: tuple[int, ...] | str, name: str) -> Tensor:
+def _component(predicted: Tensor, seed: tuple[int, ...] | str) -> Tensor:
+    """The component that holds the seed, or the largest one; empty where there is none."""
     from scipy.ndimage import label
 
     parts, count = label(predicted.cpu().numpy())
-    if count == 0:
-        raise IncompatibleError(f"class {name!r} is predicted nowhere in this image: it has no component")
     if isinstance(seed, str):
-        chosen = int(np.bincount(parts.ravel())[1:].argmax()) + 1
+        chosen = int(np.bincount(parts.ravel())[1:].argmax()) + 1 if count else 0
     elif len(seed) != parts.ndim or any(not 0 <= s < size for s, size in zip(seed, parts.shape, strict=True)):
         raise IncompatibleError(f"target.component {list(seed)} is outside the image {parts.shape}")
     else:
         chosen = int(parts[seed])
-    if chosen == 0:
-        raise IncompatibleError(f"target.component {list(seed)} is not predicted as class {name!r}")
-    return torch.from_numpy(parts == chosen)
+    return torch.from_numpy((parts == chosen) & (chosen > 0))

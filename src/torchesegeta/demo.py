@@ -1,0 +1,103 @@
+"""The demo: a small U-Net, trained for grey and white matter, explained on the MNI152 average brain."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from torchesegeta.errors import ConfigError
+from torchesegeta.inputs import read_image
+from torchesegeta.methods import methods
+
+TEMPLATE = "mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
+"""The template's files in the nilearn package: t1, wm, gm (Fonov et al. 2011)."""
+LAYERS = ("encoder.0", "encoder.1", "bottleneck", "decoder.0", "decoder.1")
+STEPS = {"steps": 8, "samples": 6}
+"""Points of path and noise methods: few, so that the demo takes minutes; real work wants the defaults."""
+
+
+def prepare(output: Path) -> Path:
+    """Write the demo's config, image and reference segmentation beside the run folder.
+
+    Args:
+        output: The run folder.
+
+    Returns:
+        The config.
+
+    Raises:
+        ConfigError: nilearn, which carries the template, is not installed.
+    """
+    data = _template_folder()
+    image, label = (output.with_name(f"{output.name}-{what}.nii.gz").resolve() for what in ("t1", "tissue"))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if not (image.is_file() and label.is_file()):
+        write_template(data, image, label)
+    config = output.with_name(f"{output.name}.json")
+    config.write_text(json.dumps(demo_config(image, label, output.resolve()), indent=2), encoding="utf-8")
+    return config
+
+
+def _template_folder() -> Path:
+    found = find_spec("nilearn")
+    if found is None or not found.submodule_search_locations:
+        raise ConfigError("the demo needs the MNI152 template that nilearn carries: pip install 'torchesegeta[demo]'")
+    return Path(found.submodule_search_locations[0]) / "datasets" / "data"
+
+
+def write_template(data: Path, image: Path, label: Path) -> None:
+    """Write the T1 average at 2 mm, and its tissues: 0 background, 1 white matter, 2 grey matter.
+
+    Args:
+        data: Folder of the template.
+        image: File for the T1 average.
+        label: File for the tissues.
+    """
+    import nibabel
+
+    steps = [step for step in _about()["preprocess"] if step["name"] in ("Orientation", "Spacing")]
+    template, white, grey = (read_image(data / TEMPLATE.format(kind), preprocess=steps) for kind in ("t1", "wm", "gm"))
+    shares = torch.cat([white.data, grey.data]) / max(float(white.data.max()), float(grey.data.max()))
+    tissue = torch.cat([1 - shares.sum(0, keepdim=True), shares]).argmax(0)
+    nibabel.save(nibabel.Nifti1Image(template.data[0].numpy(), template.affine), image)
+    nibabel.save(nibabel.Nifti1Image(tissue.numpy().astype(np.uint8), template.affine), label)
+
+
+def _about() -> dict[str, Any]:
+    """What the demo network's weights come with."""
+    text = (files("torchesegeta.models") / "weights" / "brain_tissue.json").read_text(encoding="utf-8")
+    about: dict[str, Any] = json.loads(text)
+    return about
+
+
+def demo_config(image: Path, label: Path, output: Path) -> dict[str, Any]:
+    """Every method on the demo network, at every layer of its encoder and decoder."""
+    about = _about()
+    weights = files("torchesegeta.models") / "weights" / "brain_tissue.safetensors"
+    return {
+        "model": {
+            "factory": about["factory"],
+            "arguments": about["arguments"],
+            "checkpoint": str(weights),
+            "activation": about["activation"],
+            "class_names": about["class_names"],
+        },
+        "images": [{"path": str(image), "label": str(label), "name": "mni152"}],
+        "preprocess": [*about["preprocess"], {"name": "CropForeground"}],
+        "target": {"kind": "multiclass", "classes": about["class_names"][1:]},
+        "layers": list(LAYERS),
+        "methods": [_few_points(name) for name in methods()],
+        "output": str(output),
+    }
+
+
+def _few_points(name: str) -> str | dict[str, Any]:
+    fields = methods()[name].model_fields
+    fewer = {field: count for field, count in STEPS.items() if field in fields}
+    return {"name": name, **fewer} if fewer else name

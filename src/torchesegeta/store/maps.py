@@ -1,0 +1,135 @@
+"""Maps as files: their names, the grid they are written on, and back."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from torchesegeta.errors import StoreError
+from torchesegeta.inputs import map_suffix, output_grid, read_map, replacing, to_file_grid, write_map
+from torchesegeta.store.records import key_of, read_manifest, read_run
+from torchesegeta.types import Attribution, Grid, Image
+
+LONGEST = 64
+"""Bytes of a part of a file name: three parts, an ending and a temporary prefix stay below the usual 255."""
+SUFFIXES = (".nii.gz", ".tif", ".npy")
+
+
+def slug(text: str) -> str:
+    """A name as part of a file name; names that lose more than spaces get a short hash, so that none collide.
+
+    It neither holds nor ends in two underscores: those part it from its neighbours.
+    """
+    plain = re.sub(r"[^\w.\-]+|__+", "_", text).strip(".").removesuffix("_")
+    plain = plain.encode()[:LONGEST].decode(errors="ignore") or "_"
+    return plain if plain == text.replace(" ", "_") else f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def file_stem(attribution: Attribution) -> str:
+    """`method`, `method__layer`, `method__target` or `method__layer__target`."""
+    parts = (attribution.label, attribution.layer, attribution.target)
+    return "__".join(slug(part) for part in parts if part is not None)
+
+
+def sidecar_of(path: Path) -> Path:
+    """The JSON file beside a map."""
+    suffix = next(s for s in SUFFIXES if path.name.endswith(s))
+    return path.with_name(path.name[: -len(suffix)] + ".json")
+
+
+def on_disk(
+    attribution: Attribution, image: Image | None, channels: str = "sum"
+) -> tuple[NDArray[np.float32], Grid | None]:
+    """A map as its file holds it.
+
+    Args:
+        attribution: The map, with values.
+        image: What it explains: maps in image space go back to the grid of its file. None, where it is not at hand,
+            leaves them on their own grid.
+        channels: Whether a layer's channels are kept (`keep`) or summed (`sum`).
+
+    Returns:
+        The values, and their grid; None for a layer without spatial axes.
+    """
+    assert attribution.values is not None
+    values = attribution.values
+    if attribution.space == "image" and image is not None:
+        return np.asarray(to_file_grid(values, image)), output_grid(image)
+    if image is not None and values.ndim != image.data.ndim or values.ndim not in (3, 4):
+        return values.numpy(), None
+    if attribution.space == "layer" and channels == "sum":
+        values = values.sum(0, keepdim=True)
+    return values.numpy(), _own_grid(attribution, tuple(values.shape[1:]))
+
+
+def _own_grid(attribution: Attribution, shape: tuple[int, ...]) -> Grid:
+    """A 2D map with a place in space must become NIfTI: TIFF would lose it."""
+    from nibabel.nifti1 import Nifti1Header
+
+    flat = len(shape) == 2 and attribution.affine is not None
+    return Grid(shape, attribution.affine, Nifti1Header() if flat else None)
+
+
+def write_values(stem: Path, values: NDArray[np.float32], grid: Grid | None) -> Path:
+    """Write values under a name whose suffix fits them.
+
+    Raises:
+        StoreError: They cannot be written.
+    """
+    if grid is None:
+        path = stem.with_name(stem.name + ".npy")
+        with replacing(path) as stream:
+            np.save(stream, values, allow_pickle=False)
+        return path
+    path = stem.with_name(stem.name + map_suffix(grid))
+    write_map(path, values, grid)
+    return path
+
+
+def read_maps(folder: Path) -> list[Attribution]:
+    """The maps of a run, or of `Attributions.save`, as the files hold them.
+
+    Raises:
+        StoreError: It is no run folder, or a file is missing or damaged.
+    """
+    read_run(folder)
+    records = {key_of(record): record for record in read_manifest(folder) if record["record"] == "map"}
+    return [_read(folder, record) for record in records.values()]
+
+
+def _read(folder: Path, record: Mapping[str, Any]) -> Attribution:
+    values, affine = None, None
+    name = record["files"].get("values")
+    if name is not None:
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+            raise StoreError(f"{folder}: the map {name!r} is not there")
+        array, affine = (_read_array(path), None) if path.suffix == ".npy" else read_map(path)
+        values = torch.from_numpy(np.ascontiguousarray(array))
+    same = ("method", "label", "target", "target_index", "layer", "image", "space", "status", "reason", "seconds")
+    return Attribution(
+        **{field: record[field] for field in same},
+        values=values,
+        affine=affine,
+        passes=record["passes"],
+        warnings=tuple(record["warnings"]),
+        parameters=record["parameters"],
+        measures={name: value for name, value in record["measures"].items() if value is not None},
+        signed=record["signed"],
+        quantity=record["quantity"],
+        peak_memory=record["peak_memory_bytes"],
+    )
+
+
+def _read_array(path: Path) -> NDArray[np.float32]:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read: {error}") from error

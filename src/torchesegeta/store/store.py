@@ -1,0 +1,237 @@
+"""A run folder, open for one writer."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from torchesegeta.errors import ConfigError, StoreError
+from torchesegeta.inputs import replacing
+from torchesegeta.store.maps import file_stem, on_disk, sidecar_of, slug, write_values
+from torchesegeta.store.records import (
+    FINAL,
+    MANIFEST,
+    RUN,
+    SCHEMA,
+    Record,
+    key_of,
+    read_manifest,
+    read_run,
+    task_record,
+    to_line,
+    write_json,
+)
+from torchesegeta.types import Attribution, Image
+
+LOCK, LOG = ".lock", "log.txt"
+UNFINISHED = ".part-*"
+"""What a killed process leaves behind of files that never got their final names (see `inputs.replacing`)."""
+
+
+def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
+    """Refuse a folder that this run cannot be written to; nothing is changed.
+
+    Args:
+        folder: Of the run.
+        identity: What makes the run what it is; an earlier run in the folder must have the same.
+
+    Raises:
+        ConfigError: It is a file, or holds another run or other things.
+        StoreError: It holds a damaged run.
+    """
+    if (folder / RUN).is_file():
+        _check_same(folder, read_run(folder).get("identity", {}), identity)
+    elif folder.is_dir():
+        strange = sorted(p.name for p in folder.iterdir() if p.name not in (LOCK, LOG) and not p.match(UNFINISHED))
+        if strange:
+            raise ConfigError(f"output: {str(folder)!r} holds {strange[0]!r} and no run; choose another folder")
+    elif folder.exists():
+        raise ConfigError(f"output: {str(folder)!r} is a file; a run needs a folder")
+
+
+def _check_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    different = [name for name in now if name != "files" and before.get(name) != now[name]]
+    old, new = before.get("files", {}), now.get("files", {})
+    different += [f"the file of {name}" for name in new if old.get(name) != new[name]] if not different else []
+    if different:
+        raise ConfigError(
+            f"output: {str(folder)!r} holds a run that differs in {', '.join(different)}; choose another folder"
+        )
+
+
+@dataclass
+class Store:
+    """A run folder, open for one writer; a context manager, which lets others write at its end.
+
+    Attributes:
+        folder: The run folder.
+        channels: Whether files of layer maps keep the layer's channels (`keep`) or hold their sum (`sum`).
+        records: The manifest.
+    """
+
+    folder: Path
+    channels: str = "sum"
+    records: dict[tuple[str, ...], Record] = field(default_factory=dict)
+    _lock: IO[str] | None = None
+
+    @classmethod
+    def open(cls, folder: Path, *, channels: str = "sum", final: Collection[str] = FINAL) -> Store:
+        """Open a run folder for writing; make it where there is none.
+
+        What an earlier process left unfinished goes: temporary files, and the lines of tasks that are to be run again.
+
+        Args:
+            folder: The run folder, as `check_folder` allows.
+            channels: Of layer maps in files.
+            final: Tasks with other statuses than these are to be run again.
+
+        Raises:
+            StoreError: It cannot be written, or another process is writing to it.
+        """
+        store = cls(folder, channels, _lock=_take_lock(folder))
+        try:
+            for path in folder.rglob(UNFINISHED):
+                path.unlink(missing_ok=True)
+            store._keep(final)
+        except OSError as error:
+            store.close()
+            raise StoreError(f"output: {str(folder)!r} cannot be written: {error.strerror}") from error
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _keep(self, final: Collection[str]) -> None:
+        """Read the manifest; keep what belongs to finished tasks."""
+        self.records = {key_of(record): record for record in read_manifest(self.folder)}
+        done = self.finished(final)
+        self.records = {key: r for key, r in self.records.items() if (r.get("image"), r.get("label")) in done}
+        path, content = self.folder / MANIFEST, b"".join(map(to_line, self.records.values()))
+        if path.exists() and path.read_bytes() != content:
+            with replacing(path) as stream:
+                stream.write(content)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others write."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def finished(self, final: Collection[str] = FINAL) -> set[tuple[str, str]]:
+        """(image, label) of tasks whose maps all have a final status, and whose files are as they were written.
+
+        Args:
+            final: The statuses that count.
+        """
+        tasks = {(r["image"], r["label"]): r["maps"] for r in self.records.values() if r["record"] == "task"}
+        whole = dict.fromkeys(tasks, 0)
+        for record in self.records.values():
+            if record["record"] == "map" and record["status"] in final and self._is_whole(record):
+                task = (record["image"], record["label"])
+                whole[task] = whole.get(task, 0) + 1
+        return {task for task, maps in tasks.items() if whole[task] == maps}
+
+    def _is_whole(self, record: Mapping[str, Any]) -> bool:
+        files = record["files"]
+        if not all((self.folder / name).is_file() for name in files.values()):
+            return False
+        return "values" not in files or _sha256(self.folder / files["values"]) == record.get("sha256")
+
+    def save(self, attribution: Attribution, image: Image | None, record: Record) -> None:
+        """Write a map's values, and note the file in its record.
+
+        Args:
+            attribution: The map; one without values needs no file.
+            image: What it explains, or None where it is not at hand.
+            record: As of `describe`; gets `files` and `sha256`.
+
+        Raises:
+            StoreError: The disk is full, or the folder cannot be written.
+        """
+        if attribution.values is None:
+            return
+        stem = self.folder / "attributions" / slug(attribution.image) / file_stem(attribution)
+        path = write_values(stem, *on_disk(attribution, image, self.channels))
+        record["files"]["values"] = self.name_of(path)
+        record["files"]["sidecar"] = self.name_of(sidecar_of(path))
+        record["sha256"] = _sha256(path)
+
+    def name_of(self, path: Path) -> str:
+        """A file's name as records give it: its path in the folder."""
+        return path.relative_to(self.folder).as_posix()
+
+    def add(self, record: Record) -> None:
+        """Write a record's sidecar, which says the same, and append it to the manifest.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        if "sidecar" in record.get("files", {}):
+            write_json(self.folder / record["files"]["sidecar"], record)
+        path = self.folder / MANIFEST
+        try:
+            with path.open("ab") as stream:
+                stream.write(to_line(record))
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
+        self.records[key_of(record)] = record
+
+    def close_task(self, image: str, method: str, label: str) -> None:
+        """Note that all maps of a task are there.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        own = [r for r in self.records.values() if r["record"] == "map" and (r["image"], r["label"]) == (image, label)]
+        self.add(task_record(image, method, label, own))
+
+    def write_run(self, content: Mapping[str, Any]) -> None:
+        """Write `run.json` whole.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        write_json(self.folder / RUN, {"schema": SCHEMA, **content})
+
+    def counts(self) -> dict[str, int]:
+        """Number of maps by status."""
+        statuses = [record["status"] for record in self.records.values() if record["record"] == "map"]
+        return {status: statuses.count(status) for status in sorted(set(statuses))}
+
+
+def _take_lock(folder: Path) -> IO[str]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK).open("w")
+    except OSError as error:
+        raise StoreError(f"output: {str(folder)!r} cannot be written: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise StoreError(f"output: another process is writing to {str(folder)!r}; wait for its end") from error
+    except OSError as error:
+        lock.close()
+        raise StoreError(f"output: {str(folder)!r} cannot be locked: {error.strerror}") from error
+    return lock
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
