@@ -93,8 +93,14 @@ def demo_config(image: Path, label: Path, output: Path) -> dict[str, Any]:
         "target": {"kind": "multiclass", "classes": about["class_names"][1:]},
         "layers": list(LAYERS),
         "methods": [_few_points(name) for name in methods()],
+        "notes": [f"{about['evidence']} {_dice(about)}", about["origin"]],
         "output": str(output),
     }
+
+
+def _dice(about: dict[str, Any]) -> str:
+    shown = ", ".join(f"{value:.2f} {name}" for name, value in about["held_out_dice"].items())
+    return f"Dice on the part held out: {shown}."
 
 
 def _few_points(name: str) -> str | dict[str, Any]:

@@ -1,0 +1,92 @@
+"""Writes the reference pages from the code: `make docs`; with `--check` it only says whether they are up to date."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from torchesegeta.config import ExecutionConfig, ImageConfig, ModelConfig, RunConfig
+from torchesegeta.methods import methods
+from torchesegeta.overview import bounds, default_of, describe_method
+from torchesegeta.targets import ClassTarget, MulticlassTarget, RegionTarget, ThresholdTarget
+from torchesegeta.validation import Strict
+
+HERE = Path(__file__).parent
+MADE = "<!-- Made by `make docs` from the code; changes here are lost. -->\n\n"
+
+
+def methods_page() -> str:
+    """Every method with its parameters, by family."""
+    rows = {name: describe_method(method) for name, method in methods().items()}
+    lines = ["# Methods", "", "Each works in 2D and 3D, for classifications and segmentations.", ""]
+    for family in dict.fromkeys(row["family"] for row in rows.values()):
+        lines += [f"## {family}", ""]
+        for name, row in rows.items():
+            if row["family"] == family:
+                lines += _method(name, row)
+    return MADE + "\n".join(lines)
+
+
+def _method(name: str, row: dict[str, Any]) -> Iterator[str]:
+    yield f"### `{name}`: {row['title']}"
+    yield ""
+    yield f"{row['summary']} Source: {row['source']}. Sweep: `{row['sweep']}`."
+    yield ""
+    yield from _fields(row["schema"])
+
+
+def _fields(schema: dict[str, Any]) -> Iterator[str]:
+    properties = schema.get("properties", {})
+    if not properties:
+        return
+    yield "| field | default | allowed | meaning |"
+    yield "| --- | --- | --- | --- |"
+    required = schema.get("required", [])
+    for field, about in properties.items():
+        default = "required" if field in required else f"`{default_of(about.get('default'))}`"
+        yield f"| `{field}` | {default} | {bounds(about)} | {about.get('description', '')} |"
+    yield ""
+
+
+def config_page() -> str:
+    """Every field of the config."""
+    lines = [
+        "# The config",
+        "",
+        "One JSON file. Relative paths are relative to it. Unknown fields are refused, with the nearest name.",
+        "",
+    ]
+    parts: list[tuple[str, type[Strict]]] = [
+        ("The run", RunConfig),
+        ("`model`", ModelConfig),
+        ("`images[]`", ImageConfig),
+        ("`execution`", ExecutionConfig),
+        ("`target` of kind `class`", ClassTarget),
+        ("`target` of kind `multiclass`", MulticlassTarget),
+        ("`target` of kind `threshold`", ThresholdTarget),
+        ("`target` of kind `region`", RegionTarget),
+    ]
+    for title, model in parts:
+        lines += [f"## {title}", "", *_fields(model.model_json_schema(by_alias=True))]
+    return MADE + "\n".join(lines)
+
+
+def main() -> None:
+    """Write the pages, or check them.
+
+    Raises:
+        SystemExit: A page is not up to date.
+    """
+    pages = {"methods.md": methods_page(), "config.md": config_page()}
+    stale = [n for n, text in pages.items() if not (HERE / n).is_file() or (HERE / n).read_text("utf-8") != text]
+    if "--check" in sys.argv[1:]:
+        raise SystemExit(f"stale: {', '.join(stale)}; run `make docs`" if stale else 0)
+    for name in stale:
+        (HERE / name).write_text(pages[name], encoding="utf-8")
+        print(f"docs/{name}")
+
+
+if __name__ == "__main__":
+    main()
