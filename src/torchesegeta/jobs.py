@@ -157,7 +157,7 @@ class _Running:
         before, started = session.runner.passes.copy(), time.perf_counter()
         pairs = [(task, place, self._request(task, place)) for task in job.tasks for place in task.places]
         with PeakMemory(session.runner.device) as memory:
-            self.baseline = job.sweep.baseline(session.data)
+            self.baseline = job.sweep.baseline(session.data, session.key)
             if job.sweep.needs_ends and self.baseline is not None:
                 self.baseline_scores = session.score(self.baseline)
             readers = run_sweep(job.sweep, [request for _, _, request in pairs], session, progress)

@@ -101,8 +101,13 @@ class Sweep(ABC):
         """Whether the scores of the image and of a baseline are taken too (for completeness)."""
         return False
 
-    def baseline(self, image: Tensor) -> Tensor | None:
-        """The baseline, (C, *spatial), of sweeps that have one."""
+    def baseline(self, image: Tensor, key: str) -> Tensor | None:
+        """The baseline, (C, *spatial), of sweeps that have one.
+
+        Args:
+            image: (C, *spatial).
+            key: As of `points`.
+        """
         return None
 
     @abstractmethod

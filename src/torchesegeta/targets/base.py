@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -19,6 +19,7 @@ Activation = Literal["softmax", "sigmoid", "none"]
 ScoreKind = Literal["logit", "probability", "log_odds"]
 Reduction = Literal["sum", "mean"]
 ClassReference = int | str
+Classes = Annotated[tuple[ClassReference, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,18 @@ class OutputInfo:
         if not 0 <= reference < count:
             raise ConfigError(f"target: class {reference} does not exist; the model has the classes 0 to {count - 1}")
         return reference
+
+    def indices(self, references: Sequence[ClassReference], output: Tensor) -> list[int]:
+        """The indices of several classes.
+
+        Raises:
+            ConfigError: There is no such class, or one stands twice.
+        """
+        found = [self.index(reference, output) for reference in references]
+        for index in found:
+            if found.count(index) > 1:
+                raise ConfigError(f"target: class {self.name(index)!r} stands {found.count(index)} times")
+        return found
 
     def name(self, index: int) -> str:
         """The name of a class, or its index as text."""
