@@ -205,8 +205,7 @@ def estimate(plan: Plan) -> list[tuple[Job, Estimate]]:
     targets = len(plan.first.bound.names) - len(plan.first.bound.incompatible)
     results = []
     for job in plan.jobs:
-        reads = [task.method.reads_at(place) for task in job.tasks for place in task.places]
-        passes = job.sweep.passes(targets, reads)
+        passes = job.passes(targets)
         seconds = passes["forward"] * forward + passes["backward"] * backward
         chunk = min(plan.first.chunks().size, job.sweep.count)
         results.append((job, Estimate(passes, seconds, graph * chunk + _kept(plan, job, targets))))
