@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from execute.project import Project
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
 import torchesegeta as te
-from execute.project import Project
 from torchesegeta import console
 from torchesegeta.cli import app
 from torchesegeta.execute import Event, Listener, Outcome

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from execute.project import Project
+
 from torchesegeta import overview
 from torchesegeta.config import load_config
 from torchesegeta.errors import ConfigError

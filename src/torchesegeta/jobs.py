@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from torchesegeta.errors import EsegetaError, IncompatibleError
 from torchesegeta.methods import Context, Method
-from torchesegeta.sweeps import NEEDS_SCORE, Reader, Readout, Request, Session, Sweep, run_sweep
+from torchesegeta.sweeps import NEEDS_LAYER, NEEDS_SCORE, Read, Reader, Readout, Request, Session, Sweep, run_sweep
+from torchesegeta.sweeps.base import Continued
 from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.memory import PeakMemory
@@ -38,19 +39,39 @@ class Task:
 
 @dataclass(frozen=True)
 class Job:
-    """One sweep, and the tasks that read it."""
+    """One sweep, and the tasks that read it.
+
+    Attributes:
+        sweep: What they read.
+        tasks: Who reads it.
+        further: Sweeps that the same tasks read after it.
+    """
 
     sweep: Sweep
     tasks: tuple[Task, ...]
+    further: tuple[Sweep, ...] = ()
+
+    @property
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """All of them, in order."""
+        return (self.sweep, *self.further)
+
+    def passes(self, targets: int) -> dict[str, int]:
+        """Forward and backward passes for a number of targets, as planned."""
+        total = {"forward": 0, "backward": 0}
+        for number, sweep in enumerate(self.sweeps):
+            reads = [task.method.reads_of(number, place) for task in self.tasks for place in task.places]
+            for kind, count in sweep.passes(targets, reads).items():
+                total[kind] += count
+        return total
 
 
 def group(tasks: Sequence[Task]) -> list[Job]:
     """Tasks that ask for equal sweeps share a job."""
-    by_sweep: dict[Sweep, list[Task]] = {}
+    by_sweeps: dict[tuple[Sweep, ...], list[Task]] = {}
     for task in tasks:
-        (sweep,) = task.method.sweeps()
-        by_sweep.setdefault(sweep, []).append(task)
-    return [Job(sweep, tuple(members)) for sweep, members in by_sweep.items()]
+        by_sweeps.setdefault(task.method.sweeps(), []).append(task)
+    return [Job(first, tuple(members), tuple(further)) for (first, *further), members in by_sweeps.items()]
 
 
 def run_job(job: Job, session: Session, progress: Callable[[int, int], None] | None = None) -> Iterator[Attribution]:
@@ -79,9 +100,9 @@ def run_job(job: Job, session: Session, progress: Callable[[int, int], None] | N
             raise
         scored = tuple(task for task in job.tasks if _reads_score(task))
         others = tuple(task for task in job.tasks if task not in scored)
-        yield from _all_failed(Job(job.sweep, scored or others), session, error)
+        yield from _all_failed(replace(job, tasks=scored or others), session, error)
         if scored and others:
-            yield from run_job(Job(job.sweep, others), session, progress)
+            yield from run_job(replace(job, tasks=others), session, progress)
     except Exception as error:
         if len(job.tasks) == 1:
             log.exception("%s failed", job.tasks[0].label)
@@ -90,7 +111,7 @@ def run_job(job: Job, session: Session, progress: Callable[[int, int], None] | N
         middle = len(job.tasks) // 2
         log.warning("a sweep for %d methods failed (%s); trying halves", len(job.tasks), error)
         for half in (job.tasks[:middle], job.tasks[middle:]):
-            yield from run_job(Job(job.sweep, half), session, progress)
+            yield from run_job(replace(job, tasks=half), session, progress)
 
 
 def _reads_score(task: Task) -> bool:
@@ -151,32 +172,62 @@ class _Running:
     session: Session
     baseline_scores: Tensor | None = None
     baseline: Tensor | None = None
+    opened: dict[tuple[str, str | None, int | None], Reader] = field(default_factory=dict)
 
     def run(self, progress: Callable[[int, int], None] | None) -> Iterator[Attribution]:
         session, job = self.session, self.job
         before, started = session.runner.passes.copy(), time.perf_counter()
-        pairs = [(task, place, self._request(task, place)) for task in job.tasks for place in task.places]
         with PeakMemory(session.runner.device) as memory:
             self.baseline = job.sweep.baseline(session.data, session.key)
-            if job.sweep.needs_ends and self.baseline is not None:
-                self.baseline_scores = session.score(self.baseline)
-            readers = run_sweep(job.sweep, [request for _, _, request in pairs], session, progress)
-        by_request: dict[int, list[Reader]] = {}
-        for reader in readers:
-            by_request.setdefault(id(reader.request), []).append(reader)
+            if job.sweep.needs_ends:
+                ends = job.sweep.ends(session.data, session.key)
+                self.baseline_scores = torch.stack([session.score(end) for end in ends]).mean(0)
+            failed: dict[tuple[str, str | None], Exception | None] = {}
+            for number, sweep in enumerate(job.sweeps):
+                failed = self._sweep(number, sweep, failed, progress)
         passes, seconds = session.runner.passes.since(before), time.perf_counter() - started
-        for task, place, request in pairs:
-            for result in self._results(task, place, request, by_request.get(id(request), [])):
+        for task, place in [(t, place) for t in job.tasks for place in t.places]:
+            for result in self._results(task, place, failed[task.label, place]):
                 result.seconds = seconds
                 result.passes = passes
                 result.peak_memory = memory.peak
                 yield result
 
-    def _request(self, task: Task, place: str | None) -> Request:
+    def _sweep(
+        self,
+        number: int,
+        sweep: Sweep,
+        failed: dict[tuple[str, str | None], Exception | None],
+        progress: Callable[[int, int], None] | None,
+    ) -> dict[tuple[str, str | None], Exception | None]:
+        """Run one of the job's sweeps; what failed in an earlier one takes no part.
+
+        Returns:
+            For every task and place the error that ended it, or None.
+        """
+        requests = {(t.label, place): self._request(t, place, number) for t in self.job.tasks for place in t.places}
+        for key, error in failed.items():
+            requests[key].error = requests[key].error or error
+        keys = {id(request): key for key, request in requests.items()}
+        for reader in run_sweep(sweep, list(requests.values()), self.session, progress):
+            place = (*keys[id(reader.request)], reader.target)
+            earlier = self.opened.get(place)
+            if earlier is not None:
+                reader.error = earlier.error or reader.error
+                reader.matched = earlier.matched | reader.matched
+            self.opened[place] = reader
+        return {key: request.error for key, request in requests.items()}
+
+    def _request(self, task: Task, place: str | None, number: int) -> Request:
         def open_readout(target: int | None) -> Readout:
+            earlier = self.opened.get((task.label, place, target))
+            if earlier is not None:
+                return Continued(earlier.readout)
             return task.method.readout(self._context(place, target))
 
-        request = Request(task.method.reads_at(place), place, open_readout)
+        reads = task.method.reads_of(number, place)
+        seed = task.method.seed if Read.SEEDED_GRADIENT in reads else None
+        request = Request(reads, place if reads & NEEDS_LAYER else None, open_readout, seed)
         if place is not None:
             try:
                 check_layers(self.session.runner.model, [place])
@@ -190,15 +241,14 @@ class _Running:
             change = float(self.session.scores[target] - self.baseline_scores[target])
         return Context(self.session.data, place, self.baseline, change)
 
-    def _results(
-        self, task: Task, place: str | None, request: Request, readers: Sequence[Reader]
-    ) -> Iterator[Attribution]:
-        if request.error is not None:
-            yield from _without_map(task, place, self.session, request.error)
+    def _results(self, task: Task, place: str | None, error: Exception | None) -> Iterator[Attribution]:
+        if error is not None:
+            yield from _without_map(task, place, self.session, error)
             return
-        for reader in readers:
-            yield self._finish(task, place, reader)
-        if request.scored:
+        for (label, at, _), reader in self.opened.items():
+            if (label, at) == (task.label, place):
+                yield self._finish(task, place, reader)
+        if task.method.reads_at(place) & NEEDS_SCORE:
             for name, reason in self.session.bound.incompatible.items():
                 target = self.session.bound.names.index(name)
                 yield _attribution(task, place, target, self.session, status="incompatible", reason=reason)
@@ -225,7 +275,7 @@ class _Running:
         context = self._context(place, reader.target)
         image = self.session.image
         grid = image.affine if result.space == "image" else layer_affine(image.affine, image.shape, values.shape[1:])
-        result.values, result.affine = values, grid
+        result.values, result.affine, result.matched = values, grid, reader.matched
         result.measures = task.method.measures(values, context)
         result.warnings = tuple(task.method.cautions(result.measures, context))
         return result

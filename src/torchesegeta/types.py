@@ -101,6 +101,7 @@ class Attribution:
         warnings: What the reader of the map must know.
         parameters: The method's parameters, as in the config.
         measures: Figures computed with the map, such as `completeness_gap`.
+        matched: How many operations of the model the sweep's rule took over, by name.
         peak_memory: Bytes at the peak of the sweep: of the GPU's memory, or of the process; None where unknown.
         draw: Draws it over its image; set by the Python API.
     """
@@ -123,6 +124,7 @@ class Attribution:
     warnings: Sequence[str] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
     measures: dict[str, float] = field(default_factory=dict)
+    matched: dict[str, int] = field(default_factory=dict)
     peak_memory: int | None = None
     draw: Callable[..., Any] | None = field(default=None, repr=False)
 

@@ -12,16 +12,20 @@ Shape = Literal["image", "image map", "layer", "layer map"]
 
 @dataclass(frozen=True)
 class Row:
-    """A method's parameters in the suite (few passes), the shape of its maps, and what their sum promises."""
+    """A method's parameters in the suite (few passes), the shape of its maps, and what their sum promises.
+
+    A map `of_layer` explains a layer, whatever its shape.
+    """
 
     shape: Shape
     parameters: Mapping[str, Any] = field(default_factory=dict)
     complete: bool = False
+    of_layer: bool = False
 
     @property
     def layers(self) -> bool:
         """Whether the method makes maps of layers."""
-        return self.shape != "image"
+        return self.of_layer or self.shape != "image"
 
 
 STEPS = {"steps": 4, "baseline": 0.2}
@@ -29,16 +33,20 @@ SAMPLES = {"samples": 4}
 MIXED = {"samples": 4, "sigma": 0.05, "baselines": ["minimum", "blur"]}
 
 ROWS = {
+    "deconvolution": Row("image"),
     "eigen_cam": Row("image map"),
     "grad_times_image": Row("image"),
     "gradcam": Row("image map"),
     "gradcam_plus_plus": Row("image map"),
     "gradient_shap": Row("image", MIXED),
+    "guided_backprop": Row("image"),
+    "guided_gradcam": Row("image", of_layer=True),
     "hires_cam": Row("image map"),
     "input_x_gradient": Row("image"),
     "integrated_gradients": Row("image", STEPS, complete=True),
     "internal_influence": Row("layer", STEPS),
     "layer_activation": Row("layer"),
+    "layer_activation_guided_backprop": Row("image", {"filter": 1}, of_layer=True),
     "layer_cam": Row("image map"),
     "layer_conductance": Row("layer", STEPS, complete=True),
     "layer_gradcam": Row("layer map"),

@@ -71,6 +71,11 @@ def started_at_one(values: Tensor) -> Tensor:
     return stretched((values + 1).clamp(min=0))
 
 
+def largest_magnitude(values: Tensor) -> Tensor:
+    """TorchRay's saliency of a signed map: the largest magnitude over the channels."""
+    return values.abs().amax(dim=0, keepdim=True)
+
+
 def captum_trapezoid(steps: int) -> Callable[[Tensor], Tensor]:
     """Captum's trapezoid: spaced 1 / (n − 1) but weighted 1 / n, so that its weights add up to (n − 1) / n."""
     return lambda values: values * (steps - 1) / steps
@@ -140,6 +145,23 @@ def _torchray_gradcam(entry: Entry) -> list[Comparison]:
     return [Comparison("gradcam", "map", {"upsample": False}), Comparison("gradcam", "up")]
 
 
+def _torchray_rule(method: str) -> Callable[[Entry], list[Comparison]]:
+    return lambda entry: [Comparison(method, after=unchanged if entry.variant == "raw" else largest_magnitude)]
+
+
+def _guided_gradcam(entry: Entry) -> list[Comparison]:
+    interpolation = "nearest" if entry.parameters.get("interpolate_mode") == "nearest" else "linear"
+    return [Comparison("guided_gradcam", parameters={"interpolation": interpolation})]
+
+
+def _of_filter(entry: Entry) -> list[Comparison]:
+    return [Comparison("layer_activation_guided_backprop", parameters={"filter": entry.parameters["filter_pos"]})]
+
+
+def _cnnvis_smooth(entry: Entry) -> list[Comparison]:
+    return [Comparison("smoothgrad", parameters={"samples": entry.parameters["param_n"], "of": entry.variant})]
+
+
 def _torchray_linear(entry: Entry) -> list[Comparison]:
     if entry.variant == "input":
         return [Comparison("input_x_gradient", after=channel_sum)]
@@ -150,6 +172,9 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "captum.Saliency": _saliency,
     "captum.InputXGradient": _simple("input_x_gradient", "grad_times_image"),
     "captum.IntegratedGradients": _integrated_gradients,
+    "captum.GuidedBackprop": _simple("guided_backprop"),
+    "captum.Deconvolution": _simple("deconvolution"),
+    "captum.GuidedGradCam": _guided_gradcam,
     "captum.LayerActivation": _simple("layer_activation"),
     "captum.LayerGradCam": _layer_gradcam,
     "captum.LayerGradientXActivation": _simple("layer_gradient_x_activation"),
@@ -165,9 +190,14 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "cnnvis.integrated_gradients": _both_ends,
     "cnnvis.gradcam": _low_resolution("gradcam", "low_norm", after=started_at_one),
     "cnnvis.layercam": _low_resolution("layer_cam", "low_norm", after=stretched),
-    "cnnvis.smooth_grad": _noisy("smoothgrad", "param_n"),
+    "cnnvis.guided_backprop": _simple("guided_backprop"),
+    "cnnvis.guided_gradcam": _guided_gradcam,
+    "cnnvis.layer_activation_with_guided_backprop": _of_filter,
+    "cnnvis.smooth_grad": _cnnvis_smooth,
+    "esegeta.guided_backprop": _simple("guided_backprop"),
     "esegeta.vanilla_backprop": _simple("vanilla_backprop"),
     "esegeta.integrated_gradients": _both_ends,
+    "jacobgil.GuidedBackprop": _simple("guided_backprop"),
     "jacobgil.GradCAM": _low_resolution("gradcam", "raw"),
     "jacobgil.GradCAMPlusPlus": _low_resolution("gradcam_plus_plus", "raw", epsilon=1e-6),
     "jacobgil.XGradCAM": _low_resolution("xgrad_cam", "raw"),
@@ -182,19 +212,18 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     ),
     "torchcam.XGradCAM": _low_resolution("xgrad_cam", "map", relu=True),
     "torchcam.LayerCAM": _low_resolution("layer_cam", "map", relu=True),
+    "torchray.deconvnet": _torchray_rule("deconvolution"),
+    "torchray.guided_backprop": _torchray_rule("guided_backprop"),
     "torchray.gradient": _torchray_gradient,
     "torchray.grad_cam": _torchray_gradcam,
     "torchray.linear_approx": _torchray_linear,
 }
 
-LATER = {"cnnvis.smooth_grad.vgg2d.guided"}
-"""Entries of these methods that need guided backpropagation underneath."""
-
 
 def comparisons(entry: Entry) -> list[Comparison]:
     """Our maps for an entry's arrays of high trust; none where the reference's method is not ours."""
     rule = TABLE.get(f"{entry.source}.{entry.method}")
-    if rule is None or entry.id in LATER:
+    if rule is None:
         return []
     return [comparison for comparison in rule(entry) if entry.trusts(comparison.array)]
 

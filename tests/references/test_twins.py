@@ -29,16 +29,20 @@ RULES = ("riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
 ALONG: list[Row] = [*PATH, *({"steps": 6, "quadrature": rule} for rule in RULES)]
 
 TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
+    "deconvolution": (IMAGE, [{}]),
     "eigen_cam": (LAYERS, CAM),
     "grad_times_image": (IMAGE, [{}]),
     "gradcam": (LAYERS, CAM),
     "gradcam_plus_plus": (LAYERS, [*CAM, {"epsilon": 1e-3}, {"denominator": "torch_cam"}]),
     "gradient_shap": (IMAGE, MIXED),
+    "guided_backprop": ((None, *LAYERS), [{}]),
+    "guided_gradcam": (LAYERS, [{}]),
     "hires_cam": (LAYERS, CAM),
     "input_x_gradient": (IMAGE, [{}]),
     "integrated_gradients": (IMAGE, [*ALONG, {"steps": 5, "baseline": baseline, "multiply_by_inputs": False}]),
     "internal_influence": (LAYERS, ALONG),
     "layer_activation": (LAYERS, [{}]),
+    "layer_activation_guided_backprop": (LAYERS, [{}, {"filter": 2}]),
     "layer_cam": (LAYERS, CAM),
     "layer_conductance": (LAYERS, ALONG),
     "layer_gradcam": (LAYERS, [{}, {"relu": True}]),
@@ -46,7 +50,7 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "layer_gradient_x_activation": (LAYERS, [{}]),
     "linear_approximation": (LAYERS, [{}]),
     "saliency": (IMAGE, [{}, {"absolute": False}]),
-    "smoothgrad": (IMAGE, NOISE),
+    "smoothgrad": (IMAGE, [*NOISE, {"samples": 3, "of": "guided"}]),
     "smoothgrad_squared": (IMAGE, NOISE),
     "vanilla_backprop": ((None, *LAYERS), [{}]),
     "vargrad": (IMAGE, NOISE),
@@ -84,6 +88,8 @@ def slow(at: Case, method: str, row: Row, place: Place) -> Tensor:
     count = given.get("samples", 0)
     if "draws" in known:
         given["draws"] = [noise_at(tuple(at.image.shape[1:]), "", i)[None] for i in range(count)]
+    if "model" in known:
+        given["model"] = at.model
     if "mixing" in known:
         given["mixing"] = [mixing_at(len(given["baselines"]), "", i) for i in range(count)]
     return twin(at.score, at.image, layer=at.layer(place), **given)

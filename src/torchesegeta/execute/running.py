@@ -102,8 +102,7 @@ class _Run:
     def _passes(self, job: Job) -> int:
         """Planned passes, for the time that is left; targets are counted in the first image."""
         bound = self.plan.first.bound
-        reads = [task.method.reads_at(place) for task in job.tasks for place in task.places]
-        return sum(job.sweep.passes(len(bound.names) - len(bound.incompatible), reads).values())
+        return sum(job.passes(len(bound.names) - len(bound.incompatible)).values())
 
     def _run_image(self, image: PlannedImage, jobs: Sequence[Job]) -> None:
         if (image.name, frozenset()) in self.crashes:

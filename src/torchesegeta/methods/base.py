@@ -83,6 +83,18 @@ class Method(Strict, ABC):
         """What the readout at a place needs."""
         return self.reads
 
+    def reads_of(self, sweep: int, layer: str | None) -> Read:
+        """What the readout at a place needs of one of its sweeps, by number."""
+        return self.reads_at(layer)
+
+    def seed(self, activation: Tensor) -> Tensor:
+        """The gradient that starts at the layer, for `Read.SEEDED_GRADIENT`.
+
+        Args:
+            activation: (B, *layer).
+        """
+        raise TypeError(f"{type(self).__name__} seeds no gradient")
+
     def in_image_space(self, layer: str | None) -> bool:
         """Whether the map at a place lies on the image's grid."""
         return layer is None

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from pydantic import Field
+
 from torchesegeta.methods.base import Context
 from torchesegeta.methods.noise_method import NoiseMethod
 from torchesegeta.methods.readouts import WeightedSum, input_gradient
 from torchesegeta.methods.registry import register
-from torchesegeta.sweeps import Readout
+from torchesegeta.rules import Guided
+from torchesegeta.sweeps import Noise, Readout, Sweep
 
 
 @register("smoothgrad")
@@ -17,6 +22,14 @@ class SmoothGrad(NoiseMethod):
     family = "Noise"
     source = "Smilkov et al. 2017, arXiv:1706.03825"
     quantity = "mean ∂score/∂x"
+
+    of: Literal["vanilla", "guided"] = Field(
+        "vanilla", description="What is averaged: plain gradients, or those of guided backpropagation."
+    )
+
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """One series of noisy copies."""
+        return (Noise(self.samples, self.sigma, rule=Guided() if self.of == "guided" else None),)
 
     def readout(self, context: Context) -> Readout:
         """(C, *spatial)."""

@@ -73,7 +73,7 @@ def estimate(plan: Plan) -> list[tuple[Job, Estimate]]:
 def _estimate(plan: Plan, job: Job, reads: list[Read], cost: _Cost, chunk: int) -> Estimate:
     bound = plan.first.bound
     targets = len(bound.names) - len(bound.incompatible)
-    passes = job.sweep.passes(targets, reads)
+    passes = job.passes(targets)
     seconds = passes["forward"] * cost.forward + passes["backward"] * cost.backward
     drawing = DRAWING if plan.runner.device.type == "cpu" else 0
     return Estimate(passes, seconds, cost.peak + _records(plan, job, chunk) + _maps(plan, job, targets) + drawing)

@@ -122,6 +122,7 @@ def _read(folder: Path, record: Mapping[str, Any]) -> Attribution:
         warnings=tuple(record["warnings"]),
         parameters=record["parameters"],
         measures={name: value for name, value in record["measures"].items() if value is not None},
+        matched=record.get("matched", {}),
         signed=record["signed"],
         quantity=record["quantity"],
         peak_memory=record["peak_memory_bytes"],

@@ -47,6 +47,7 @@ def describe(attribution: Attribution) -> Record:
         "warnings": [*attribution.warnings, *lost],
         "parameters": _finite(attribution.parameters),
         "measures": {name: value if math.isfinite(value) else None for name, value in measures.items()},
+        "matched": attribution.matched,
         "signed": attribution.signed,
         "quantity": attribution.quantity,
         "files": {},

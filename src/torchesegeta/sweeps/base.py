@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Flag, auto
 from typing import Protocol
 
 from torch import Tensor
+
+from torchesegeta.rules import Rule
 
 
 class Read(Flag):
@@ -23,10 +25,12 @@ class Read(Flag):
     LAYER_GRADIENT = auto()
     CHANGE = auto()
     """The change of the layer's activation over the point's span (see `Points.span`)."""
+    SEEDED_GRADIENT = auto()
+    """The gradient at the input that starts not from a score but at the layer, with the request's `seed`."""
 
 
 NEEDS_SCORE = Read.INPUT_GRADIENT | Read.LAYER_GRADIENT
-NEEDS_LAYER = Read.ACTIVATION | Read.LAYER_GRADIENT | Read.CHANGE
+NEEDS_LAYER = Read.ACTIVATION | Read.LAYER_GRADIENT | Read.CHANGE | Read.SEEDED_GRADIENT
 
 
 @dataclass
@@ -65,6 +69,24 @@ class Readout(Protocol):
         """The map, without a batch axis."""
 
 
+@dataclass
+class Continued:
+    """A readout that goes on with a further sweep."""
+
+    readout: Readout
+
+    def start(self) -> None:
+        """It has started."""
+
+    def update(self, sample: Sample) -> None:
+        """See `Readout.update`."""
+        self.readout.update(sample)
+
+    def finish(self) -> Tensor:
+        """See `Readout.finish`."""
+        return self.readout.finish()
+
+
 class Points(ABC):
     """The points of a sweep over one image."""
 
@@ -85,6 +107,10 @@ class Points(ABC):
 
     def input_change(self, indices: range) -> Tensor | None:
         """Change of the input over each point's span, (B, C, *spatial), or None."""
+        return None
+
+    def reference(self, indices: range) -> Tensor | None:
+        """What each point is compared with by a rule that needs a baseline, (B, C, *spatial), or None."""
         return None
 
 
@@ -110,6 +136,16 @@ class Sweep(ABC):
         """
         return None
 
+    def ends(self, image: Tensor, key: str) -> list[Tensor]:
+        """All baselines, each (C, *spatial), as of `baseline`; the score's change is taken from their mean score."""
+        baseline = self.baseline(image, key)
+        return [] if baseline is None else [baseline]
+
+    @property
+    def rule(self) -> Rule | None:
+        """What changes the backward passes."""
+        return None
+
     @abstractmethod
     def points(self, image: Tensor, key: str) -> Points:
         """The points over an image.
@@ -128,8 +164,10 @@ class Sweep(ABC):
         """
         scored = any(r & NEEDS_SCORE for r in reads)
         spans = any(r & Read.CHANGE for r in reads)
-        forward = self.count + (self.span_corners if spans else 0) + (2 if self.needs_ends else 0)
-        return {"forward": forward, "backward": self.count * targets if scored else 0}
+        twice = self.rule is not None and self.rule.needs_baseline
+        forward = self.count * (1 + twice) + (self.span_corners if spans else 0) + (2 if self.needs_ends else 0)
+        seeded = sum(1 for r in reads if Read.SEEDED_GRADIENT in r)
+        return {"forward": forward, "backward": self.count * ((targets if scored else 0) + seeded)}
 
     @property
     def span_corners(self) -> int:
@@ -145,18 +183,25 @@ class Request:
         reads: What its readouts need.
         layer: The layer they read, or None.
         open: Makes the readout of one target, given its index among the scores; None where no target is read.
+        seed: From the layer's activation (B, *layer) to the gradient that starts there, for `SEEDED_GRADIENT`.
         error: Set once the request cannot be met, for any target.
     """
 
     reads: Read
     layer: str | None
     open: Callable[[int | None], Readout]
+    seed: Callable[[Tensor], Tensor] | None = None
     error: Exception | None = None
 
     @property
     def scored(self) -> bool:
         """Whether it reads a target."""
         return bool(self.reads & NEEDS_SCORE)
+
+    @property
+    def backward(self) -> bool:
+        """Whether it reads a gradient of any kind."""
+        return bool(self.reads & (NEEDS_SCORE | Read.SEEDED_GRADIENT))
 
 
 @dataclass(eq=False)
@@ -168,12 +213,14 @@ class Reader:
         target: Index of its score, or None.
         readout: What gets the samples.
         error: Set once it failed: it gets no further samples.
+        matched: How many operations the sweep's rule took over, by name.
     """
 
     request: Request
     target: int | None
     readout: Readout
     error: Exception | None = None
+    matched: dict[str, int] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any
 
@@ -11,10 +12,12 @@ import torch
 from torch import Tensor
 
 from torchesegeta.errors import EsegetaError, IncompatibleError
-from torchesegeta.sweeps.base import NEEDS_LAYER, Points, Read, Reader, Request, Sample, Sweep
+from torchesegeta.rules import Rule
+from torchesegeta.sweeps.base import NEEDS_LAYER, Read, Reader, Request, Sample, Sweep
 from torchesegeta.sweeps.capture import Capture, Record
 from torchesegeta.sweeps.chunks import is_out_of_memory
-from torchesegeta.sweeps.passes import activations_at, backward_pass, finite_scores, forward_pass
+from torchesegeta.sweeps.passes import activations_at, backward_pass, finite_scores, forward_pass, seeded_pass
+from torchesegeta.sweeps.ruled import check_against_plain, ruled_pass
 from torchesegeta.sweeps.session import Session
 
 Progress = Callable[[int, int], None]
@@ -40,7 +43,7 @@ def run_sweep(
         ModelError: The model cannot run the image, or scores are not finite.
         IncompatibleError: The target does not fit the output, or has no gradient.
     """
-    sweeping = _Sweeping(sweep.points(session.data, session.key), session, requests)
+    sweeping = _Sweeping(sweep, session, requests)
     if sweep.count > 1:
         sweeping.open_readers()
     chunks = session.chunks()
@@ -60,13 +63,15 @@ class _Sweeping:
             again in halves for the others only.
     """
 
-    def __init__(self, points: Points, session: Session, requests: Sequence[Request]) -> None:
-        self.points = points
+    def __init__(self, sweep: Sweep, session: Session, requests: Sequence[Request]) -> None:
+        self.points = sweep.points(session.data, session.key)
+        self.rule = sweep.rule
         self.session = session
         self.requests = list(requests)
         self.readers: list[Reader] = []
         self.seen: defaultdict[int, set[Reader]] = defaultdict(set)
         self.corners: dict[Hashable, dict[str, Tensor]] = {}
+        self.matched: dict[str, int] = {}
 
     def open_readers(self) -> None:
         """Make a reader for every request and target; binds the target if a request reads one."""
@@ -86,24 +91,46 @@ class _Sweeping:
         requests = [r for r in self.requests if r.error is None]
         if not requests:
             return
-        scored = any(r.scored for r in requests)
-        output, capture = forward_pass(self.session, batch, _layers(requests, NEEDS_LAYER), scored=scored)
+        capture, scores = self._forward(chunk, batch, requests)
         records = self._records(capture)
-        self._open_after(output)
         changes = self._changes(chunk)
-        scores = finite_scores(self.session, output) if scored and output is not None else None
         for target, readers, keep in self._groups(chunk):
-            sample = self._sample_maker(chunk, records, changes)
+            sample = self._sample_maker(chunk, records, changes, batch)
             if target is not None and scores is not None:
                 whole = batch if any(Read.INPUT_GRADIENT in r.request.reads for r in readers) else None
                 layers = _layers([r.request for r in readers], Read.LAYER_GRADIENT)
                 edges = {layer: records[layer].edge for layer in layers}
                 slopes = backward_pass(self.session, scores[:, target], whole, edges, keep=keep)
-                sample = self._sample_maker(chunk, records, changes, *slopes)
+                sample = self._sample_maker(chunk, records, changes, batch, *slopes)
             for reader in readers:
+                reader.matched = self.matched
                 self._attempt(reader, partial(_hand, reader, sample))
                 for point in chunk:
                     self.seen[point].add(reader)
+
+    def _forward(self, chunk: range, batch: Tensor, requests: Sequence[Request]) -> tuple[Capture, Tensor | None]:
+        """The chunk's forward pass: its records, and the scores if a request reads one."""
+        scored = any(r.scored for r in requests)
+        layers = _layers(requests, NEEDS_LAYER)
+        if self.rule is not None and any(r.backward for r in requests):
+            return self._forward_ruled(self.rule, chunk, batch, layers, scored=scored)
+        output, capture = forward_pass(self.session, batch, layers, scored=any(r.backward for r in requests))
+        self._open_after(output)
+        return capture, finite_scores(self.session, output) if scored and output is not None else None
+
+    def _forward_ruled(
+        self, rule: Rule, chunk: range, batch: Tensor, layers: Sequence[str], *, scored: bool
+    ) -> tuple[Capture, Tensor | None]:
+        """The same under a rule; the target is bound in a plain pass before."""
+        with nullcontext() if scored else suppress(EsegetaError):
+            _ = self.session.bound
+        self._open_after(None)
+        reference = self.points.reference(chunk)
+        passed = ruled_pass(self.session, batch, reference, layers, rule, scored=scored)
+        if not self.matched:
+            check_against_plain(self.session, rule, batch, passed.output)
+        self.matched = passed.matched
+        return passed.capture, passed.scores
 
     def _open_after(self, output: Tensor | None) -> None:
         """In a one-point sweep the point is the image: its own pass binds the target."""
@@ -159,6 +186,7 @@ class _Sweeping:
         chunk: range,
         records: dict[str, Record],
         changes: dict[str, Tensor],
+        batch: Tensor,
         input_gradient: Tensor | None = None,
         slopes: dict[str, Tensor | IncompatibleError] | None = None,
     ) -> Callable[[Request], Sample]:
@@ -171,6 +199,10 @@ class _Sweeping:
                 sample.input_change = self.points.input_change(chunk)
             if request.layer is None:
                 return sample
+            if Read.SEEDED_GRADIENT in request.reads and request.seed is not None:
+                sample.input_gradient = seeded_pass(
+                    self.session, request.layer, records[request.layer], batch, request.seed
+                )
             if Read.ACTIVATION in request.reads:
                 sample.activation = records[request.layer].values
             if Read.CHANGE in request.reads:

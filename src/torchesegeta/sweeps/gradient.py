@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from torchesegeta.rules import Rule
 from torchesegeta.sweeps.base import Points, Sweep
 
 
 @dataclass(frozen=True)
 class Gradient(Sweep):
-    """One pass at the image."""
+    """One pass at the image, with the gradients of autograd or those of a rule."""
+
+    rule: Rule | None = None
 
     @property
     def count(self) -> int:

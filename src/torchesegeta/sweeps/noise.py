@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from torchesegeta.baselines import Baseline
 from torchesegeta.draws import generator, normal
+from torchesegeta.rules import Rule
 from torchesegeta.sweeps.base import Points, Sweep
 
 
@@ -19,12 +20,13 @@ class Noise(Sweep):
 
     Without baselines a point is x + n, n ~ N(0, (sigma · range of the image)²) (Smilkov et al. 2017). With baselines
     it is c · (x + n) + (1 − c) · b for a random c in [0, 1) and a random baseline b (Lundberg & Lee 2017); its span
-    then runs from b to x + n.
+    then runs from b to x + n. A rule changes the gradients, not the draws.
     """
 
     samples: int = 50
     sigma: float = 0.15
     baselines: tuple[Baseline, ...] = ()
+    rule: Rule | None = field(default=None, repr=False)
 
     @property
     def count(self) -> int:

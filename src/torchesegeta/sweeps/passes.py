@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from torchesegeta.errors import IncompatibleError, ModelError
-from torchesegeta.sweeps.capture import Capture, Stop
+from torchesegeta.sweeps.capture import Capture, Record, Stop
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.session import Session
 
@@ -104,6 +104,30 @@ def _gradients(score: Tensor, wanted: list[Any], *, keep: bool) -> list[Tensor |
         if is_out_of_memory(error):
             raise
         raise ModelError(f"the model has no backward pass: {error}") from error
+
+
+def seeded_pass(
+    session: Session, layer: str, record: Record, batch: Tensor, seed: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """The gradient at the points that starts at a layer.
+
+    Args:
+        session: The image before a model.
+        layer: Its name.
+        record: What it put out.
+        batch: The points.
+        seed: From the activation to the gradient that starts there.
+
+    Raises:
+        IncompatibleError: The layer does not depend on the image.
+    """
+    if record.edge is None:
+        raise IncompatibleError(f"layer {layer!r} does not depend on the image")
+    session.runner.passes.backward += len(batch)
+    (found,) = torch.autograd.grad([record.edge], [batch], [seed(record.values)], retain_graph=True, allow_unused=True)
+    if found is None:
+        raise IncompatibleError(f"layer {layer!r} does not depend on the image")
+    return found
 
 
 @torch.no_grad()

@@ -26,6 +26,7 @@ class Session:
     Attributes:
         data: (C, *spatial), on the runner's device and in the model's dtype.
         key: Names the seed and the image, for draws.
+        output: Raw output for the unperturbed image, once a pass has made it.
         prediction: Predicted label of the unperturbed image, (*spatial) or (), on the CPU, once bound.
     """
 
@@ -39,6 +40,7 @@ class Session:
         self.data = data.clone() if data.is_inference() else data  # inference tensors take no gradient
         self.key = f"{seed}|{fingerprint(image.data)}"
         self.chunk_size = chunk_size
+        self.output: Tensor | None = None
         self.prediction: Tensor | None = None
         self._bound: BoundTarget | None = None
         self._scores: Tensor | None = None
@@ -81,6 +83,7 @@ class Session:
         if output.ndim < 2 or len(output) != 1:
             raise ModelError(f"the model's output has shape {tuple(output.shape)}; expected (1, classes, ...)")
         bad = int((~torch.isfinite(output)).sum())
+        self.output = output
         if bad:
             raise ModelError(
                 f"the model returns NaN or infinite values ({bad} of {output.numel()}) for {self.image.name!r}"

@@ -1,0 +1,49 @@
+"""Guided backpropagation from one filter of a layer (Springenberg et al. 2015, arXiv:1412.6806)."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from torch import Tensor, zeros_like
+
+from torchesegeta.errors import IncompatibleError
+from torchesegeta.methods.base import Context, LayerMethod
+from torchesegeta.methods.readouts import input_gradient, single
+from torchesegeta.methods.registry import register
+from torchesegeta.rules import Guided
+from torchesegeta.sweeps import Gradient, Read, Readout, Sweep
+
+
+@register("layer_activation_guided_backprop")
+class LayerActivationGuidedBackprop(LayerMethod):
+    """What in the image excites one filter of a layer; no target is read.
+
+    The score is Σ |activation of the filter|, its gradient goes back under the rule of guided backpropagation.
+    """
+
+    title = "Guided backpropagation of a filter"
+    family = "Rule"
+    source = "Springenberg et al. 2015, arXiv:1412.6806"
+    quantity = "guided ∂Σ|a|/∂x"
+    reads = Read.SEEDED_GRADIENT
+
+    filter: int = Field(0, ge=0, description="Number of the layer's channel, counted from 0.")
+
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """One pass under the rule."""
+        return (Gradient(Guided()),)
+
+    def in_image_space(self, layer: str | None) -> bool:
+        """Always."""
+        return True
+
+    def seed(self, activation: Tensor) -> Tensor:
+        """The sign of the filter's activation, zero elsewhere."""
+        if activation.ndim < 2 or self.filter >= activation.shape[1]:
+            raise IncompatibleError(f"filter {self.filter}: the layer puts out {tuple(activation.shape)}")
+        start = zeros_like(activation)
+        start[:, self.filter] = activation[:, self.filter].sign()
+        return start
+
+    def readout(self, context: Context) -> Readout:
+        """(C, *spatial)."""
+        return single(input_gradient)

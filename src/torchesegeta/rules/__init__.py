@@ -1,0 +1,20 @@
+"""Rules: changed backward steps that act on operations, however they are called."""
+
+from torchesegeta.rules.audit import audit
+from torchesegeta.rules.base import Rule
+from torchesegeta.rules.deconvolution import Deconvolution
+from torchesegeta.rules.guided import Guided
+from torchesegeta.rules.mode import RuleMode, check_model, check_output, under
+from torchesegeta.rules.tape import Tape
+
+__all__ = [
+    "Deconvolution",
+    "Guided",
+    "Rule",
+    "RuleMode",
+    "Tape",
+    "audit",
+    "check_model",
+    "check_output",
+    "under",
+]

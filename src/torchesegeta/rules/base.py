@@ -1,0 +1,75 @@
+"""What a rule is: a changed backward step for some operations, whoever calls them.
+
+A rule is a frozen value. During a forward pass it is asked for a step for each operation that it names; the step makes
+the operation's own output and says how a gradient goes back through it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from torchesegeta.rules.calls import Call
+
+Backward = Callable[[Tensor], Sequence[Tensor | None]]
+"""From the gradient at a step's output to those at its inputs."""
+
+
+class Forward(Protocol):
+    """The operation on its inputs (the image's, and the baseline's where the rule has one).
+
+    Returns what the operation returns, and the way back from its (first) output to the inputs.
+    """
+
+    def __call__(self, *inputs: Tensor) -> tuple[Any, Backward]:
+        """Run it."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation under a rule.
+
+    Attributes:
+        inputs: The tensors that get gradients.
+        run: Computes the output and the way back.
+    """
+
+    inputs: tuple[Tensor, ...]
+    run: Forward
+
+
+class Rule(ABC):
+    """A changed backward pass.
+
+    Class attributes:
+        name: As messages call it.
+        needs_baseline: Whether its steps take the operation's inputs at a baseline too, after the image's; such a rule
+            also covers the score's own operations.
+        may_match_nothing: Whether it is right on a model without any operation that it names.
+    """
+
+    name: ClassVar[str]
+    needs_baseline: ClassVar[bool] = False
+    may_match_nothing: ClassVar[bool] = False
+
+    @abstractmethod
+    def step(self, call: Call) -> Step | None:
+        """The step for a call; None for operations whose own gradient is right."""
+
+    @abstractmethod
+    def forbids(self, node: Node, inputs: int) -> bool:
+        """Whether a node of the autograd graph that no rule made must not be there.
+
+        Args:
+            node: The node.
+            inputs: How many of its inputs depend on the image.
+        """
+
+    def decompose(self, call: Call) -> Callable[[], Any] | None:
+        """A fused operation written out in plain ones, which then meet the rule; None for most."""
+        return None

@@ -1,0 +1,42 @@
+"""The one autograd function behind all rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchesegeta.rules.base import Forward
+
+
+class Ruled(torch.autograd.Function):
+    """An operation with a rule's way back; several outputs pass their first one's gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, run: Forward, others: tuple[Tensor, ...], *inputs: Tensor) -> Any:
+        """The operation's own output."""
+        output, ctx.way_back = run(*(t.detach() for t in inputs), *others)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Any) -> tuple[Any, ...]:
+        """The rule's gradient."""
+        with torch.no_grad():
+            return (None, None, *ctx.way_back(slopes[0]))
+
+
+def is_ruled(node: Any) -> bool:
+    """Whether a node of the autograd graph was made by a rule."""
+    return isinstance(node, Ruled._backward_cls)
+
+
+def apply(run: Forward, inputs: tuple[Tensor, ...], others: tuple[Tensor, ...] = ()) -> Any:
+    """Run a step.
+
+    Args:
+        run: The step.
+        inputs: Tensors that get gradients.
+        others: Tensors that get none: the inputs at a baseline.
+    """
+    return Ruled.apply(run, others, *inputs)  # type: ignore[no-untyped-call]

@@ -1,0 +1,90 @@
+"""A forward pass under a rule: the baseline's tape first, then the image, audited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import get_gradient_edge
+
+from torchesegeta.errors import IncompatibleError
+from torchesegeta.rules import Rule, RuleMode, Tape, audit, check_model, check_output, under
+from torchesegeta.sweeps.capture import Capture
+from torchesegeta.sweeps.passes import finite_scores, forward_pass
+from torchesegeta.sweeps.session import Session
+
+
+@dataclass
+class RuledPass:
+    """What a pass under a rule yields.
+
+    Attributes:
+        output: Raw output.
+        capture: Records of layers.
+        scores: (B, K), where they were asked for.
+        matched: How many operations the rule took over, by name.
+    """
+
+    output: Tensor
+    capture: Capture
+    scores: Tensor | None
+    matched: dict[str, int] = field(default_factory=dict)
+
+
+def ruled_pass(
+    session: Session, batch: Tensor, reference: Tensor | None, layers: Sequence[str], rule: Rule, *, scored: bool
+) -> RuledPass:
+    """Run a batch forward under a rule.
+
+    Args:
+        session: The image before a model.
+        batch: (B, C, *spatial); set to require a gradient.
+        reference: (B, C, *spatial), the baselines of a rule that needs them.
+        layers: To record.
+        rule: What changes.
+        scored: Whether scores are wanted.
+
+    Raises:
+        IncompatibleError: The rule matches nothing, or does not see or know all that it should.
+    """
+    check_model(rule, session.runner.model)
+    tape = _tape(session, reference, rule) if reference is not None else None
+    mode = RuleMode(rule, tape)
+    with under(mode):
+        output, capture = forward_pass(session, batch, layers, scored=True)
+        scores = finite_scores(session, output) if scored and rule.needs_baseline and output is not None else None
+    assert output is not None
+    if tape is not None:
+        tape.check_empty()
+    if not mode.matched and not rule.may_match_nothing:
+        raise IncompatibleError(f"{rule.name} found no activation to act on in this model; its map would be plain")
+    if scores is None and scored:
+        scores = finite_scores(session, output)
+    ends = [output.grad_fn if scores is None else scores.grad_fn if rule.needs_baseline else output.grad_fn]
+    audit(rule, ends, get_gradient_edge(batch).node)
+    return RuledPass(output, capture, scores, dict(mode.matched))
+
+
+@torch.no_grad()
+def _tape(session: Session, reference: Tensor, rule: Rule) -> Tape:
+    tape = Tape()
+    with under(RuleMode(rule, tape, recording=True)):
+        finite_scores(session, session.runner.forward(reference, session.image.extras))
+    return tape
+
+
+def check_against_plain(session: Session, rule: Rule, batch: Tensor, output: Tensor) -> None:
+    """Compare the output of a ruled pass with that of a plain one.
+
+    Raises:
+        IncompatibleError: They differ.
+    """
+    first = batch[:1].detach()
+    if session.output is not None and torch.equal(first[0], session.data):
+        plain = session.output
+    else:
+        with torch.no_grad():
+            plain = session.runner.forward(first, session.image.extras)
+    check_output(rule, output[:1], plain)
