@@ -10,11 +10,12 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 import torchesegeta as te
-from execute.project import Project
 from torchesegeta import console
 from torchesegeta.cli import app
 from torchesegeta.execute import Event, Listener, Outcome
 from torchesegeta.execute.worker import report_errors
+
+from .execute.project import Project
 
 
 @pytest.fixture
