@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from matplotlib.text import Text
 from torch import Tensor, nn
 
 import torchesegeta as te
-from torchesegeta.errors import ConfigError, IncompatibleError, InputError, ModelError
+from torchesegeta.errors import ConfigError, IncompatibleError, InputError
 
 SIZE = (8, 9, 10)
 NAMES = ("background", "white", "grey")
@@ -211,95 +209,6 @@ def test_seeds(classifier: Net, image: Tensor) -> None:
     assert not torch.allclose(smooth(0, image + 1e-6), first, rtol=1e-3), "each image has draws of its own"
 
 
-def test_scores_of_a_dropout_that_never_rests_repeat(image: Tensor) -> None:
-    class Restless(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = build(voxels=False)
-
-        def forward(self, x: Tensor) -> Tensor:
-            logits: Tensor = self.inner(nn.functional.dropout(x, 0.5, training=True))
-            return logits
-
-    one, same, other = (values(te.explain(Restless(), image, ["saliency"], 1, seed=seed)) for seed in (0, 0, 1))
-    assert torch.equal(one, same) and not torch.equal(one, other)
-
-
-def test_output_and_activation_are_passed_on(image: Tensor) -> None:
-    class Two(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = build(voxels=False)
-
-        def forward(self, x: Tensor) -> dict[str, Tensor]:
-            return {"aux": x.flatten(1)[:, :3], "logits": self.inner(x)}
-
-    target = {"kind": "class", "classes": [1], "score": "probability"}
-    plain = values(te.explain(build(voxels=False), image, ["saliency"], target, activation="sigmoid"))
-    picked = te.explain(Two(), image, ["saliency"], target, output="logits", activation="sigmoid")
-    assert torch.equal(values(picked), plain)
-    assert not torch.allclose(plain, values(te.explain(build(voxels=False), image, ["saliency"], target)))
-    with pytest.raises(ModelError, match=r"output must be chosen; there are: aux \(1, 3\) float32; logits"):
-        te.explain(Two(), image, ["saliency"], target)
-
-
-def test_further_inputs_travel_with_the_image(image: Tensor) -> None:
-    class Conditioned(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = build(voxels=False)
-
-        def forward(self, x: Tensor, age: Tensor) -> Tensor:
-            logits: Tensor = self.inner(x * age.view(-1, 1, 1, 1, 1))
-            return logits
-
-    with_age = te.Image(image, extras=(torch.tensor([0.5]),))
-    entry = {"name": "integrated_gradients", "steps": 5}
-    found = te.explain(Conditioned(), with_age, [entry], 1, chunk_size=3)
-    half = te.explain(build(voxels=False), image / 2, [entry], 1)
-    torch.testing.assert_close(values(found, "integrated_gradients"), values(half, "integrated_gradients"))
-
-
-class Broken(nn.Module):
-    """Returns NaN."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv3d(2, 3, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        output: Tensor = self.conv(x)
-        output[:, 0, 0] = float("nan")
-        return output
-
-
-@pytest.mark.parametrize("method", ["saliency", "gradcam", "smoothgrad", "integrated_gradients"])
-def test_output_that_is_not_finite(method: str, image: Tensor) -> None:
-    with pytest.raises(ModelError) as caught:
-        te.explain(Broken(), te.Image(image, name="patient_7"), [method], 1)
-    assert str(caught.value) == "the model returns NaN or infinite values (90 of 2160) for 'patient_7'"
-
-
-@pytest.mark.parametrize("method", ["saliency", "gradcam", "smoothgrad", "integrated_gradients"])
-def test_wrong_number_of_channels(method: str, classifier: Net) -> None:
-    with pytest.raises(ModelError) as caught:
-        te.explain(classifier, torch.ones(3, *SIZE), [method], 1)
-    said = str(caught.value)
-    assert said.startswith("the model refuses an input of shape (1, 3, 8, 9, 10)")
-    assert "to have 2 channels, but got 3 channels" in said
-
-
-def test_score_that_becomes_nan_on_the_way_is_a_failed_map(image: Tensor) -> None:
-    class Root(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return (x.flatten(1).mean(1, keepdim=True) - 0.5).sqrt().expand(-1, 3)
-
-    bright = torch.ones(2, *SIZE)
-    maps = te.explain(Root(), te.Image(bright), ["saliency", {"name": "integrated_gradients", "steps": 3}], 1)
-    assert {m.method: m.status for m in maps} == {"saliency": "ok", "integrated_gradients": "failed"}
-    assert maps["integrated_gradients"].reason == "the score of 'image' is NaN or infinite at a point of the sweep"
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -378,49 +287,3 @@ def test_unknown_name_of_the_package() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'explian'"):
         te.explian  # noqa: B018
     assert {"explain", "methods", "Image", "Attribution"} <= set(dir(te))
-
-
-@pytest.mark.parametrize(
-    "setting",
-    [
-        lambda: torch.autocast("cpu", dtype=torch.bfloat16),
-        lambda: torch.device("meta"),
-        lambda: torch.random.fork_rng(devices=[]),
-    ],
-    ids=["autocast", "default device", "forked generator"],
-)
-def test_settings_of_the_caller_change_nothing(setting: Any, segmenter: Net, image: Tensor) -> None:
-    assert_same_under(setting, segmenter, image)
-
-
-def test_default_dtype_of_the_caller_changes_nothing(segmenter: Net, image: Tensor) -> None:
-    @contextmanager
-    def double() -> Iterator[None]:
-        torch.set_default_dtype(torch.float64)
-        try:
-            yield
-        finally:
-            torch.set_default_dtype(torch.float32)
-
-    assert_same_under(double, segmenter, image)
-
-
-def assert_same_under(setting: Any, net: Net, image: Tensor) -> None:
-    """Sweeps of every kind, over regions of two kinds, inside a caller's context."""
-    mixed = {"name": "layer_gradient_shap", "samples": 3, "baselines": ["noise", "blur", "background"]}
-    entries: list[Any] = [
-        "gradcam",
-        {"name": "vargrad", "samples": 3},
-        {"name": "integrated_gradients", "steps": 3},
-        mixed,
-    ]
-    box = {"kind": "region", "class": 1, "box": [[0, 4], [2, 5], [1, 3]]}
-    for target in ({"kind": "threshold"}, box):
-        plain = te.explain(net, image, entries, target, "pool")
-        with setting():
-            inside = te.explain(net, image, entries, target, "pool")
-        for mine, other in zip(inside, plain, strict=True):
-            assert mine.values is not None and other.values is not None, mine.reason
-            torch.testing.assert_close(
-                mine.values, other.values, rtol=1e-5, atol=1e-5 * float(other.values.abs().max())
-            )

@@ -16,6 +16,8 @@ from torchesegeta.cli import app
 from torchesegeta.execute import Event, Listener, Outcome
 from torchesegeta.execute.worker import report_errors
 
+from .execute.project import Project
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:

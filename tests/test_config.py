@@ -96,7 +96,7 @@ def test_a_missing_config_names_the_nearest(tmp_path: Path) -> None:
         ({"seed": "x"}, "seed: 'x' is not allowed; allowed: a whole number"),
         ({"channels": "keeep"}, "channels: 'keeep' is not allowed; nearest: 'keep'; allowed: 'sum' or 'keep'"),
         ({"output": 3}, "output: 3 is not allowed; allowed: a path, as a text"),
-        ({"target": {"kind": "multiklass"}}, "target.kind 'multiklass' does not exist; nearest: 'multiclass'"),
+        ({"target": {"kind": "multiklass"}}, "target: kind 'multiklass' does not exist; nearest: 'multiclass'"),
         (
             {"target": {"kind": "multiclass", "clases": [1]}},
             "target: field 'clases' does not exist; nearest: 'classes'",

@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from execute.project import Project
 
 from torchesegeta import overview
 from torchesegeta.config import load_config
@@ -11,15 +10,14 @@ from torchesegeta.errors import ConfigError
 from torchesegeta.methods import methods
 from torchesegeta.plan import planned
 
+from .execute.project import Project
+
 
 @pytest.fixture(params=[80, 120])
-def terminal(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> int:
+def terminal(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """A terminal of 80 and of 120 columns, without colours."""
-    for name, value in {"COLUMNS": request.param, "LINES": 50, "TERM": "dumb"}.items():
+    for name, value in {"COLUMNS": request.param, "LINES": 50, "TERM": "dumb", "FORCE_COLOR": 1}.items():
         monkeypatch.setenv(name, str(value))
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     return int(request.param)
 
 

@@ -230,7 +230,9 @@ def test_saved_maps_are_loaded_as_they_were(tmp_path: Path, image: Image) -> Non
         assert (found.measures, found.warnings, found.parameters) == (saved.measures, saved.warnings, saved.parameters)
         if saved.values is not None:
             assert found.values is not None and torch.equal(found.values, saved.values)
-    np.testing.assert_allclose(loaded["saliency"].affine, AFFINE)
+    affine = loaded["saliency"].affine
+    assert affine is not None
+    np.testing.assert_allclose(affine, AFFINE)
     assert read_run(folder)["counts"] == {"failed": 1, "ok": 3}
 
 
@@ -263,7 +265,7 @@ def test_loaded_maps_can_be_saved_where_their_images_are_not_at_hand(tmp_path: P
     (once,) = te.load(first)
     (twice,) = te.load(te.load(first).save(tmp_path / "second"))
     assert once.values is not None and twice.values is not None and torch.equal(once.values, twice.values)
-    assert once.affine is not None
+    assert once.affine is not None and twice.affine is not None
     np.testing.assert_allclose(twice.affine, once.affine)
 
 

@@ -53,10 +53,11 @@ def explain(
         model: The model; any mode, on any device.
         image: (C, *spatial) or (1, C, *spatial) as tensor or array, a `torchesegeta.Image`, or a path; or a list of
             them, which are then told apart by the maps' `.image`.
-        methods: A name, or a mapping with a `name`, parameters, and a `label` where a name stands twice; or several.
+        methods: Names, or mappings with a `name`, parameters, and a `label` where a name stands twice; one alone needs
+            no list.
         target: A class index or name, a list of them, or a mapping such as `{"kind": "multiclass", "classes": [1]}`;
             None: the predicted class, in a segmentation every class predicted somewhere.
-        layers: Dotted name or names for the layer methods; None: the deepest layer at the lowest resolution.
+        layers: Dotted names for the layer methods; None: the deepest layer at the lowest resolution.
         device: Where to run.
         precision: Of the passes; scores and sums are float32.
         seed: Of every random draw.

@@ -18,10 +18,13 @@ def follow(config: Path) -> int:
     Returns:
         The exit status.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with Bars(console) if console.is_terminal else Lines(console) as watch:
-        outcome = execute(config, watch.show)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Bars(console) if console.is_terminal else Lines(console) as watch:
+            outcome = execute(config, watch.show)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     conclude(console, outcome)
     return outcome.exit_code
 
@@ -131,3 +134,8 @@ class Bars(Lines):
         share = event["done"] / event["total"]
         self.bars.update(self.present, completed=share)
         self.bars.update(self.whole, completed=self._before + share * self._weight)
+
+    def map(self, event: Event) -> None:
+        """A map is stored and drawn, which may take longer than the passes."""
+        super().map(event)
+        self.bars.update(self.present, description=f"{event['image']}: maps of {event['label']}")

@@ -186,10 +186,9 @@ def _table(*columns: tuple[str, str], header: bool = True) -> Table:
 
 def _show(*parts: RenderableType) -> None:
     """Print, without blanks at the ends of lines, as wide as the terminal; where there is none, as wide as needed."""
-    terminal = sys.stdout.isatty()
     console = Console(highlight=False, markup=False, emoji=False)
     for part in parts:
-        if not terminal:
+        if not console.is_terminal:
             console.width = 10_000 if isinstance(part, Table) else PIPED
         with console.capture() as capture:
             console.print(part)

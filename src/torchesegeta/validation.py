@@ -58,13 +58,13 @@ def describe(error: ValidationError, path: str = "", *, kinds: Collection[str] =
         path: Path of the validated value in the config, such as `methods[2]`.
         kinds: Tags by which pydantic tells the members of a union apart; they are no part of a field's path.
     """
+    problems: list[dict[str, Any]] = [dict(problem) for problem in error.errors()]
     lines: dict[str, list[dict[str, Any]]] = {}
-    problems = [dict(problem) for problem in error.errors()]
     for problem in problems:
-        location = _without_tags(problem["loc"], kinds)
+        location = problem["loc"]
         inside = any(len(p["loc"]) > len(location) and p["loc"][: len(location)] == location for p in problems)
         if problem["type"] != "too_short" or not inside:  # wrong items count as missing ones
-            lines.setdefault(_join(path, location) or "config", []).append(problem)
+            lines.setdefault(_join(path, _without_tags(location, kinds)) or "config", []).append(problem)
     return "\n".join(f"{where}: {_say(found)}" for where, found in lines.items())
 
 

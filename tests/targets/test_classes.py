@@ -38,6 +38,21 @@ def test_log_odds_of_a_certain_class_keeps_its_gradient(image: Image) -> None:
     assert torch.equal(slope, torch.tensor([[1.0, -1.0]]))
 
 
+@pytest.mark.parametrize("raw", [[[60.0, -60.0]], [[60.0]]])
+def test_log_odds_of_a_sigmoid_are_its_logits(raw: list[list[float]], image: Image) -> None:
+    output, info = torch.tensor(raw), OutputInfo("sigmoid")
+    found = scores({"kind": "class", "classes": [1], "score": "log_odds"}, output, image, info)
+    assert torch.equal(found, output[:, -1:])
+
+
+def test_softmax_of_one_channel_is_refused(image: Image) -> None:
+    with pytest.raises(ConfigError) as caught:
+        scores(None, torch.ones(1, 1), image, OutputInfo("softmax"))
+    assert (
+        str(caught.value) == "activation: 'softmax' needs several channels, the model's output has one; use 'sigmoid'"
+    )
+
+
 @pytest.mark.parametrize(("activation", "p"), [("sigmoid", [0.5744, 0.2315]), ("none", [0.3, 0.2])])
 def test_other_activations(activation: Any, p: list[float], image: Image) -> None:
     raw = torch.tensor([[0.3, -1.2]]) if activation == "sigmoid" else torch.tensor([p])

@@ -80,7 +80,8 @@ class Drawing:
             return
         first = maps[0]
         stem = "__".join(slug(part) for part in (first.label, layer, target) if part is not None)
-        name = self._save(f"{kind}s/{stem}.png", partial(make, maps, self.scene, title=_title(first)))
+        folder = kind.rpartition("_")[2] + "s"
+        name = self._save(f"{folder}/{stem}.png", partial(make, maps, self.scene, title=_title(first)))
         if name is not None:
             self.store.add(
                 {

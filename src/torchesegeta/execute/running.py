@@ -18,7 +18,7 @@ from torchesegeta.execute.identity import identify
 from torchesegeta.execute.log import logging_to
 from torchesegeta.execute.remaining import remaining
 from torchesegeta.jobs import Job, run_job
-from torchesegeta.plan import Plan, PlannedImage, check_files, planned
+from torchesegeta.plan import Plan, PlannedImage, check_config, planned
 from torchesegeta.store import FINAL, LOG, RUN, STATUSES, Record, Store, check_folder, describe, read_run
 from torchesegeta.sweeps import Session
 from torchesegeta.types import Attribution, Status
@@ -44,7 +44,7 @@ def run_config(config: RunConfig, crashes: Sequence[Crash], tell: Listener) -> N
         ModelError: The model cannot be built or loaded, or cannot run the first image.
         StoreError: The folder cannot be written, for instance because the disk is full.
     """
-    check_files(config)
+    check_config(config)
     identity = identify(config)
     check_folder(config.output, identity)
     final = STATUSES if crashes else FINAL

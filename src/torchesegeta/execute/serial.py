@@ -16,6 +16,9 @@ from typing import Literal
 from torchesegeta.execute.events import Crash, Event, Listener
 from torchesegeta.execute.worker import work
 
+LAST_WORDS = 10.0
+"""Seconds a worker that has finished gets to close its files."""
+
 State = Literal["finished", "refused", "broken", "interrupted"]
 
 
@@ -125,6 +128,7 @@ class _Child:
                     return Outcome("broken", event["text"], folder=self.folder)
             listen(event)
             if event["kind"] == "finished":
+                self._process.join(timeout=LAST_WORDS)
                 return Outcome("finished", counts=event["counts"], folder=self.folder, report=Path(event["report"]))
         self._process.join()
         return None

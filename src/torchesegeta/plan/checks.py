@@ -8,12 +8,39 @@ from contextlib import contextmanager
 from torchesegeta.config import RunConfig
 from torchesegeta.errors import ConfigError, IncompatibleError
 from torchesegeta.methods import Method
-from torchesegeta.sweeps import Session
+from torchesegeta.store import slug
+from torchesegeta.sweeps import LayerInfo, Session
 from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.sweeps.passes import forward_pass
 from torchesegeta.types import Image
 
 Parsed = Sequence[tuple[str, Method]]
+
+
+def check_distinct(field: str, names: Sequence[str]) -> None:
+    """Refuse names that would give the same files.
+
+    Raises:
+        ConfigError: Two names are equal, or too much alike.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(slug(name), name)
+        if names.count(name) > 1:
+            raise ConfigError(f"{field}: the name {name!r} stands {names.count(name)} times")
+        if other != name:
+            raise ConfigError(f"{field}: {other!r} and {name!r} would give files of the same name; change one")
+
+
+def check_class_names(names: Sequence[str], layers: Sequence[LayerInfo]) -> None:
+    """Refuse more names than the model has classes, as far as a layer shows them.
+
+    Raises:
+        ConfigError: There are more.
+    """
+    for shape in (shape for info in layers if info.is_output for shape in info.shapes):
+        if len(names) > max(2, shape[0]):
+            raise ConfigError(f"model.class_names: {len(names)} names; the model has {max(2, shape[0])} classes")
 
 
 def check_dimensions(parsed: Parsed, image: Image) -> None:

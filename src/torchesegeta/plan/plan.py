@@ -16,7 +16,7 @@ from torchesegeta.inputs import build_transforms
 from torchesegeta.jobs import Job, group
 from torchesegeta.methods import Method
 from torchesegeta.models import load_model
-from torchesegeta.plan.checks import check_dimensions, check_named_layers
+from torchesegeta.plan.checks import check_class_names, check_dimensions, check_distinct, check_named_layers
 from torchesegeta.plan.images import PlannedImage, check_files, name_images, read_planned
 from torchesegeta.sweeps import LayerInfo, Runner, Session, default_layer, prepared, probe_layers
 from torchesegeta.tasks import make_tasks, need_default_layer, parse_methods
@@ -58,6 +58,22 @@ class Plan:
         return _session(self.config, self.runner, read_planned(image, self.config, self.spatial_dims))
 
 
+def check_config(config: RunConfig) -> None:
+    """Check what needs neither the model nor an image: files, names of images and methods, device, preprocessing.
+
+    Raises:
+        ConfigError: Something does not exist or does not fit.
+    """
+    labels = [label for label, _ in parse_methods(config.methods)]
+    check_files(config)
+    check_distinct("methods", labels)
+    check_distinct("images", [image.name for image in name_images(config)])
+    check_distinct("model.class_names", config.model.class_names)
+    torch_device(config.execution.devices[0], where="execution.devices[0]")
+    if config.preprocess:
+        build_transforms(config.preprocess)
+
+
 @contextmanager
 def planned(config: RunConfig) -> Iterator[Plan]:
     """Plan a run: check every name, load the model and the first image, run a probing pass.
@@ -69,11 +85,9 @@ def planned(config: RunConfig) -> Iterator[Plan]:
         InputError: The first image cannot be read.
         ModelError: The model cannot be built or loaded, or cannot run the first image.
     """
-    check_files(config)
+    check_config(config)
     parsed, images = parse_methods(config.methods), name_images(config)
-    device = torch_device(config.execution.devices[0], where="execution.devices[0]")
-    if config.preprocess:
-        build_transforms(config.preprocess)
+    device = torch_device(config.execution.devices[0])
     model, warnings = _load(config)
     dims = model_dims(model)
     try:
@@ -108,6 +122,7 @@ def _probe(
         layers = probe_layers(session)
     except IncompatibleError as error:
         raise ConfigError(str(error) if str(error).startswith("target") else f"target: {error}") from error
+    check_class_names(config.model.class_names, layers)
     check_named_layers(config, parsed, session)
     try:
         named = _layers(config, parsed, layers, session.image.spatial_dims)

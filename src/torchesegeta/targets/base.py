@@ -40,7 +40,13 @@ class OutputInfo:
         return max(2, output.shape[1])
 
     def resolved(self, output: Tensor) -> Activation:
-        """The activation, where it was left open."""
+        """The activation, where it was left open.
+
+        Raises:
+            ConfigError: A softmax over a single channel is 1 everywhere.
+        """
+        if self.activation == "softmax" and output.shape[1] == 1:
+            raise ConfigError("activation: 'softmax' needs several channels, the model's output has one; use 'sigmoid'")
         if self.activation is not None:
             return self.activation
         return "sigmoid" if output.shape[1] == 1 else "softmax"
@@ -145,7 +151,7 @@ def class_scores(output: Tensor, info: OutputInfo, kind: ScoreKind = "logit") ->
         info: What is known of the output.
         kind: The raw output (`logit`), its probability, or log p / (1 − p).
     """
-    if kind == "logit":
+    if kind == "logit" or (kind == "log_odds" and info.resolved(output) == "sigmoid"):
         return torch.cat([-output, output], 1) if output.shape[1] == 1 else output
     p = probabilities(output, info)
     if output.shape[1] == 1:
