@@ -49,6 +49,7 @@ def test_other_activations(activation: Activation) -> None:
     model = build(activation).eval()
     mine = explain(model)[0]
     x = image()[None].requires_grad_(True)
+
     def guide(value: Tensor) -> Tensor:
         below = value * 1.0
         below.register_hook(lambda g: g.relu())  # type: ignore[no-untyped-call]
