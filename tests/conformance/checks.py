@@ -164,9 +164,9 @@ def is_complete(subject: Subject) -> None:
         return
     for smooth, allowed in ((True, GAP), (False, GAP_RELU)):
         net = build(subject.kind, subject.dims, smooth=smooth).eval()
-        maps = subject.explain(
-            model=net, parameters={"steps": 64}, **({"layers": ["merge"]} if subject.row.layers else {})
-        )
+        steps = {"steps": 64} if "steps" in subject.row.parameters else {}
+        place: dict[str, Any] = {"layers": ["merge"]} if subject.row.layers else {}
+        maps = subject.explain(model=net, parameters=steps, **place)
         (values,) = values_of(maps)
         change = _score_change(net, subject)
         assert abs(float(values.sum()) - change) < allowed * abs(change), f"{float(values.sum())} for {change}"

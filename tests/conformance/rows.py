@@ -34,6 +34,8 @@ MIXED = {"samples": 4, "sigma": 0.05, "baselines": ["minimum", "blur"]}
 
 ROWS = {
     "deconvolution": Row("image"),
+    "deeplift": Row("image", {"baseline": 0.2}, complete=True),
+    "deeplift_shap": Row("image", {"baselines": [0.2, "blur"]}),
     "eigen_cam": Row("image map"),
     "grad_times_image": Row("image"),
     "gradcam": Row("image map"),
@@ -49,6 +51,8 @@ ROWS = {
     "layer_activation_guided_backprop": Row("image", {"filter": 1}, of_layer=True),
     "layer_cam": Row("image map"),
     "layer_conductance": Row("layer", STEPS, complete=True),
+    "layer_deeplift": Row("layer", {"baseline": 0.2}, complete=True),
+    "layer_deeplift_shap": Row("layer", {"baselines": ["minimum", "blur"]}),
     "layer_gradcam": Row("layer map"),
     "layer_gradient_shap": Row("layer", MIXED),
     "layer_gradient_x_activation": Row("layer"),

@@ -162,6 +162,14 @@ def _cnnvis_smooth(entry: Entry) -> list[Comparison]:
     return [Comparison("smoothgrad", parameters={"samples": entry.parameters["param_n"], "of": entry.variant})]
 
 
+def _deeplift(method: str) -> Callable[[Entry], list[Comparison]]:
+    def comparisons(entry: Entry) -> list[Comparison]:
+        name = "baselines" if method.endswith("shap") else "baseline"
+        return [Comparison(method, stored={name: name} if name in entry.arrays else {})]
+
+    return comparisons
+
+
 def _torchray_linear(entry: Entry) -> list[Comparison]:
     if entry.variant == "input":
         return [Comparison("input_x_gradient", after=channel_sum)]
@@ -175,6 +183,10 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "captum.GuidedBackprop": _simple("guided_backprop"),
     "captum.Deconvolution": _simple("deconvolution"),
     "captum.GuidedGradCam": _guided_gradcam,
+    "captum.DeepLift": _deeplift("deeplift"),
+    "captum.DeepLiftShap": _deeplift("deeplift_shap"),
+    "captum.LayerDeepLift": _deeplift("layer_deeplift"),
+    "captum.LayerDeepLiftShap": _deeplift("layer_deeplift_shap"),
     "captum.LayerActivation": _simple("layer_activation"),
     "captum.LayerGradCam": _layer_gradcam,
     "captum.LayerGradientXActivation": _simple("layer_gradient_x_activation"),

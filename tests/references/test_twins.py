@@ -30,6 +30,8 @@ ALONG: list[Row] = [*PATH, *({"steps": 6, "quadrature": rule} for rule in RULES)
 
 TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "deconvolution": (IMAGE, [{}]),
+    "deeplift": (IMAGE, [{}, {"baseline": 0.25}, {"baseline": baseline}]),
+    "deeplift_shap": (IMAGE, [{"baselines": baselines}]),
     "eigen_cam": (LAYERS, CAM),
     "grad_times_image": (IMAGE, [{}]),
     "gradcam": (LAYERS, CAM),
@@ -45,6 +47,8 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "layer_activation_guided_backprop": (LAYERS, [{}, {"filter": 2}]),
     "layer_cam": (LAYERS, CAM),
     "layer_conductance": (LAYERS, ALONG),
+    "layer_deeplift": (LAYERS, [{}, {"baseline": baseline}]),
+    "layer_deeplift_shap": (LAYERS, [{"baselines": baselines}]),
     "layer_gradcam": (LAYERS, [{}, {"relu": True}]),
     "layer_gradient_shap": (LAYERS, MIXED),
     "layer_gradient_x_activation": (LAYERS, [{}]),

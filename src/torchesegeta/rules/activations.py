@@ -31,7 +31,7 @@ NODES = frozenset(
 def node_name(node: Node) -> str:
     """The operation of a node: `Relu` for `ReluBackward0`."""
     name = type(node).__name__ if is_python(node) else node.name()
-    return re.sub(r"Backward\d*$", "", name.rsplit(".", 1)[-1])
+    return re.sub(r"Backwards?\d*$", "", name.split("::")[-1])
 
 
 def is_python(node: Node) -> bool:

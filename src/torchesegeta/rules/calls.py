@@ -21,8 +21,6 @@ ALIASES = {
     "special_log_softmax": "log_softmax",
     "_softmax": "softmax",
     "_log_softmax": "log_softmax",
-    "native_layer_norm": "layer_norm",
-    "native_group_norm": "group_norm",
 }
 """Further names of the same operation."""
 

@@ -63,7 +63,7 @@ class RuleMode(TorchFunctionMode):
         inputs = step.inputs if target is None else tuple(t.clone() if t is target else t for t in step.inputs)
         if self.recording and self.tape is not None:
             self.tape.write(call.name, inputs)
-            result = call.on(*inputs)
+            result = call.on(*inputs) if call.in_place else call.function(*call.arguments, **call.options)
         else:
             others = self.tape.read(call.name, inputs) if self.tape is not None else ()
             result = apply(step.run, inputs, others)

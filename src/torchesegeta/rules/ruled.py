@@ -17,13 +17,20 @@ class Ruled(torch.autograd.Function):
     def forward(ctx: Any, run: Forward, others: tuple[Tensor, ...], *inputs: Tensor) -> Any:
         """The operation's own output."""
         output, ctx.way_back = run(*(t.detach() for t in inputs), *others)
-        return output
+        return _owned(output)
 
     @staticmethod
     def backward(ctx: Any, *slopes: Any) -> tuple[Any, ...]:
         """The rule's gradient."""
         with torch.no_grad():
             return (None, None, *ctx.way_back(slopes[0]))
+
+
+def _owned(output: Any) -> Any:
+    """The output as tensors of its own: autograd forbids views here once they are changed in place."""
+    if isinstance(output, tuple):
+        return tuple(_owned(part) for part in output)
+    return output.clone() if isinstance(output, Tensor) and output._is_view() else output
 
 
 def is_ruled(node: Any) -> bool:

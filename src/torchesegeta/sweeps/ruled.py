@@ -54,17 +54,18 @@ def ruled_pass(
     mode = RuleMode(rule, tape)
     with under(mode):
         output, capture = forward_pass(session, batch, layers, scored=True)
-        scores = finite_scores(session, output) if scored and rule.needs_baseline and output is not None else None
-    assert output is not None
+        assert output is not None
+        matched = dict(mode.matched)
+        scores = finite_scores(session, output) if scored and rule.needs_baseline else None
     if tape is not None:
         tape.check_empty()
-    if not mode.matched and not rule.may_match_nothing:
+    if not matched and not rule.may_match_nothing:
         raise IncompatibleError(f"{rule.name} found no activation to act on in this model; its map would be plain")
     if scores is None and scored:
         scores = finite_scores(session, output)
     ends = [output.grad_fn if scores is None else scores.grad_fn if rule.needs_baseline else output.grad_fn]
     audit(rule, ends, get_gradient_edge(batch).node)
-    return RuledPass(output, capture, scores, dict(mode.matched))
+    return RuledPass(output, capture, scores, matched)
 
 
 @torch.no_grad()

@@ -1,0 +1,70 @@
+"""What DeepLIFT's four methods share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from torch import Tensor
+
+from torchesegeta.baselines import Baseline, baseline_warning
+from torchesegeta.methods.base import Context, Method
+from torchesegeta.methods.path_method import share_of_change
+from torchesegeta.methods.readouts import WeightedSum, input_gradient, layer_gradient, need
+from torchesegeta.sweeps import Contrast, Read, Readout, Sample, Sweep
+
+LARGE_GAP = 1e-3
+"""A completeness gap above this share of the score's change is said aloud: the rule itself leaves none."""
+
+
+class DeepLiftMethod(Method):
+    """Multiplier times difference, averaged over baselines."""
+
+    family = "Rule"
+    quantity = "share of the score"
+
+    @abstractmethod
+    def origins(self) -> tuple[Baseline, ...]:
+        """The baselines."""
+
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """The image against each baseline."""
+        return (Contrast(self.origins()),)
+
+    def readout(self, context: Context) -> Readout:
+        """(C, *spatial)."""
+        return WeightedSum(lambda sample: input_gradient(sample) * need(sample.input_change))
+
+    def measures(self, values: Tensor, context: Context) -> dict[str, float]:
+        """Completeness gap: |Σ map − Δscore| / |Δscore|."""
+        share = share_of_change(values, context)
+        return {} if share is None else {"completeness_gap": abs(share - 1)}
+
+    def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
+        """Baselines that are not the background; a completeness gap."""
+        said = [baseline_warning(b, context.image) for b in self.origins()]
+        gap = measures.get("completeness_gap", 0.0)
+        if gap > LARGE_GAP:
+            said.append(
+                f"the map's sum misses the score's change by {gap:.2%}: the baseline is ill-conditioned for this "
+                "model, or the model chooses by comparisons that no rule sees; try another baseline"
+            )
+        return [s for s in said if s is not None]
+
+
+class LayerDeepLiftMethod(DeepLiftMethod):
+    """The same at a layer."""
+
+    reads = Read.LAYER_GRADIENT | Read.CHANGE
+
+    def readout(self, context: Context) -> Readout:
+        """The layer's shape."""
+
+        def share(sample: Sample) -> Tensor:
+            return layer_gradient(sample) * need(sample.change)
+
+        return WeightedSum(share)
+
+    def measures(self, values: Tensor, context: Context) -> dict[str, float]:
+        """The share of the score's change that passes through the layer: 1 where nothing goes past it."""
+        share = share_of_change(values, context)
+        return {} if share is None else {"score_share": share}

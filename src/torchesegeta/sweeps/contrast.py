@@ -1,0 +1,65 @@
+"""`Contrast`: the image against baselines, one pass each, under a rule that compares the two."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from torchesegeta.baselines import ZERO, Baseline
+from torchesegeta.rules import DeepLift, Rule
+from torchesegeta.sweeps.base import Points, Sweep
+
+
+@dataclass(frozen=True)
+class Contrast(Sweep):
+    """Every point is the image, compared with another baseline; its span runs from there to the image."""
+
+    origins: tuple[Baseline, ...] = (ZERO,)
+    rule: Rule = DeepLift()
+
+    @property
+    def count(self) -> int:
+        """One for each baseline."""
+        return len(self.origins)
+
+    @property
+    def needs_ends(self) -> bool:
+        """True: completeness is checked against the score's change."""
+        return True
+
+    @property
+    def span_corners(self) -> int:
+        """The baselines and the image."""
+        return self.count + 1
+
+    def ends(self, image: Tensor) -> list[Tensor]:
+        """The baselines, each (C, *spatial)."""
+        return [b.resolve(image, seed=f"{number}|{b!r}") for number, b in enumerate(self.origins)]
+
+    def points(self, image: Tensor, key: str) -> Points:
+        """See `Sweep.points`."""
+        return _Against(image, self.ends(image))
+
+
+class _Against(Points):
+    def __init__(self, image: Tensor, origins: list[Tensor]) -> None:
+        self.image, self.origins = image, origins
+        self.weights = torch.full((len(origins),), 1 / len(origins), dtype=image.dtype, device=image.device)
+
+    def at(self, indices: range) -> Tensor:
+        return torch.stack([self.image] * len(indices))
+
+    def reference(self, indices: range) -> Tensor:
+        return torch.stack([self.origins[i] for i in indices])
+
+    def span(self, index: int) -> tuple[Hashable, Hashable]:
+        return index, "image"
+
+    def corner(self, name: Hashable) -> Tensor:
+        return self.origins[name] if isinstance(name, int) else self.image
+
+    def input_change(self, indices: range) -> Tensor:
+        return self.at(indices) - self.reference(indices)

@@ -1,0 +1,166 @@
+"""DeepLIFT adds up on every operation it knows, and refuses by name what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+import torchesegeta as te
+from torchesegeta.types import Attribution
+
+from .networks import RELUS, Activation, Net, build, image
+
+BASELINES: list[Any] = ["zero", torch.randn(2, 9, 10, generator=torch.Generator().manual_seed(5)) / 2]
+GAP = 1e-5
+"""The network runs in float64, the map is float32."""
+
+
+def explain(model: nn.Module, baseline: Any = "zero", **options: Any) -> Attribution:
+    (found,) = te.explain(model, image(), [{"name": "deeplift", "baseline": baseline}], **{"target": 1, **options})
+    return found
+
+
+def _attention(x: Tensor, layer: nn.Module) -> Tensor:
+    tokens = x.flatten(2).mT
+    mixed = layer(tokens, tokens, tokens) if isinstance(layer, nn.MultiheadAttention) else layer(tokens)
+    mixed = mixed[0] if isinstance(mixed, tuple) else mixed
+    return mixed.mT.reshape(x.shape)  # type: ignore[no-any-return]
+
+
+def _seeded(make: Callable[[], nn.Module]) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        return make().double().eval()
+
+
+ATTENTION = _seeded(lambda: nn.MultiheadAttention(4, 2, batch_first=True))
+TRANSFORMER = _seeded(lambda: nn.TransformerEncoderLayer(4, 2, 8, batch_first=True, activation="gelu"))
+
+SMOOTH: dict[str, Activation] = {
+    "PReLU": _seeded(nn.PReLU),
+    "LeakyReLU": nn.LeakyReLU(inplace=True),
+    "GELU": nn.GELU(),
+    "SiLU": nn.SiLU(),
+    "ELU": nn.ELU(),
+    "sigmoid": torch.sigmoid,
+    "tanh": lambda x: x.tanh_(),
+    "softplus": functional.softplus,
+    "softsign": functional.softsign,
+    "logsigmoid": functional.logsigmoid,
+    "instance norm": _seeded(lambda: nn.Sequential(nn.InstanceNorm2d(4, affine=True), nn.ReLU())),
+    "instance norm, then in place": lambda x: functional.relu_(functional.instance_norm(x)),
+    "group norm": _seeded(lambda: nn.Sequential(nn.GroupNorm(2, 4), nn.GELU())),
+    "layer norm": _seeded(lambda: nn.Sequential(nn.LayerNorm([9, 10]), nn.SiLU())),
+    "batch norm": _seeded(lambda: nn.BatchNorm2d(4)),
+    "relu, then max-pool": lambda x: (
+        functional.max_pool2d(x.relu(), 2).repeat_interleave(2, 2)[..., :9, :].repeat(1, 1, 2, 2)[..., :9, :10]
+    ),
+    "overlapping max-pool": lambda x: functional.max_pool2d(x, 3, 1, 1),
+    "max-pool with indices": lambda x: functional.max_pool2d(x, 3, 1, 1, return_indices=True)[0],
+    "adaptive max-pool": lambda x: x + functional.adaptive_max_pool2d(x, 1),
+    "softmax": lambda x: x.softmax(1),
+    "log-softmax": lambda x: functional.log_softmax(x, 1),
+    "logsumexp": lambda x: x + x.logsumexp(1, keepdim=True),
+    "gate": lambda x: x * torch.sigmoid(x),
+    "gate in place": lambda x: x.mul_(x.sigmoid()),
+    "quotient": lambda x: x / (1 + x.square()),
+    "reciprocal": lambda x: 1 / (2 + x.abs()),
+    "roots": lambda x: (x.square() + 1).sqrt() + (x.square() + 1).rsqrt(),
+    "powers": lambda x: x**3 + (1 + x.square()) ** 0.3,
+    "exp and log": lambda x: (1 + (0.1 * x).exp()).log(),
+    "einsum": lambda x: torch.einsum("bchw,bdhw->bcd", x, x).softmax(-1).mean(-1)[..., None, None] * x,
+    "attention": lambda x: _attention(x, ATTENTION),
+    "transformer": lambda x: _attention(x, TRANSFORMER),
+    "fused attention": lambda x: functional.scaled_dot_product_attention(x, 2 * x, x, is_causal=True),
+    "checkpoint": lambda x: checkpoint(functional.gelu, x, use_reentrant=False),
+}
+
+
+@pytest.mark.parametrize("baseline", BASELINES, ids=["zero", "noise"])
+@pytest.mark.parametrize("name", RELUS.keys() | SMOOTH.keys() - {"maximum"})
+def test_complete(name: str, baseline: Any) -> None:
+    activation = RELUS.get(name) or SMOOTH[name]
+    found = explain(build(activation).double(), baseline)
+    assert found.status == "ok", found.reason
+    assert found.measures["completeness_gap"] < GAP
+
+
+@pytest.mark.parametrize("name", RELUS)
+def test_relu_in_disguise(name: str) -> None:
+    torch.testing.assert_close(explain(build(RELUS[name])).values, explain(build(nn.ReLU())).values)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_layers_and_scores(dims: int) -> None:
+    """Every layer carries the whole change, also where the score is a probability."""
+    model = build(nn.ReLU(), dims).double()
+    target = {"kind": "class", "classes": [1], "score": "probability"}
+    methods = [{"name": n, "baselines": ["zero", "blur", "minimum"]} for n in ("deeplift_shap", "layer_deeplift_shap")]
+    maps = te.explain(model, image(dims), methods, target, ["activation#1", "head"], activation="softmax")
+    assert maps["deeplift_shap"].measures["completeness_gap"] < GAP
+    assert [abs(m.measures["score_share"] - 1) < GAP for m in maps if m.layer] == [True, True]
+    assert maps["deeplift_shap"].matched == {"relu": 2, f"max_pool{dims}d": 1, "pow": 1}
+
+
+def test_linear_model_gives_weight_times_difference() -> None:
+    weight = torch.randn(3, 180, generator=torch.Generator().manual_seed(2))
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(180, 3))
+    linear[1].weight.data = weight
+    found = explain(linear, 0.5)
+    torch.testing.assert_close(found.values, weight[1].view(2, 9, 10) * (image() - 0.5))
+
+
+@pytest.mark.parametrize(
+    ("activation", "name"),
+    [
+        (lambda x: x + x.amax(1, keepdim=True), "Amax"),
+        (lambda x: x / x.std(), "Std"),
+        (lambda x: x.abs().pow(x), "Pow"),
+        (lambda x: torch.where(x > 1, x, 2 * x), "Where"),
+        (lambda x: torch.sort(x)[0], "Sort"),
+        (lambda x: x.cumprod(1), "Cumprod"),
+        (lambda x: torch.maximum(x, 0.1 + 0 * x), "Maximum"),
+    ],
+)
+def test_operations_without_a_rule_are_refused_by_name(activation: Activation, name: str) -> None:
+    found = explain(build(activation))
+    assert found.status == "incompatible" and f"DeepLIFT has no rule for {name} (2×)" in str(found.reason)
+
+
+def test_batch_norm_without_statistics_is_refused() -> None:
+    norm = nn.BatchNorm2d(4, track_running_stats=False)
+    assert "batch norm without running statistics" in str(explain(build(norm)).reason)
+
+
+def test_baseline_that_takes_another_path_is_refused() -> None:
+    def branching(x: Tensor) -> Tensor:
+        return x.relu() if bool(x.std() > 0.5) else x.sigmoid()
+
+    model = build(branching)
+    model.first.weight.data *= 5
+    assert "takes another path" in str(explain(model, BASELINES[1] * 0).reason)
+
+
+def test_methods_share_and_targets_agree() -> None:
+    model: Net = build(nn.GELU())
+    asked: list[Any] = ["deeplift", {"name": "deeplift_shap", "baselines": ["zero"]}, "layer_deeplift"]
+    both = te.explain(model, image(), asked, target=[0, 2], layers=["second"])
+    assert {tuple(m.passes.values()) for m in both} == {(6, 2)}
+    for m in both:
+        (alone,) = te.explain(model, image(), [m.method], target=m.target_index, layers=["second"])
+        torch.testing.assert_close(m.values, alone.values)
+
+
+def test_gap_is_said_aloud() -> None:
+    def hidden(x: Tensor) -> Tensor:
+        return x * (x > 0.3)
+
+    found = explain(build(hidden))
+    assert found.measures["completeness_gap"] > 1e-3
+    assert any("misses the score's change" in warning for warning in found.warnings)

@@ -1,0 +1,56 @@
+"""DeepLIFT adds up on MONAI's networks, as they are."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import torchesegeta as te
+
+NETWORKS: dict[str, Callable[[Any], nn.Module]] = {
+    "UNet": lambda nets: nets.UNet(3, 1, 2, (4, 8, 16), (2, 2), num_res_units=1),
+    "BasicUNet": lambda nets: nets.BasicUNet(3, 1, 2, features=(4, 4, 8, 8, 8, 4)),
+    "AttentionUnet": lambda nets: nets.AttentionUnet(3, 1, 2, (4, 8, 16), (2, 2)),
+    "SegResNet": lambda nets: nets.SegResNet(3, 8, 1, 2),
+    "resnet18": lambda nets: nets.resnet18(spatial_dims=3, n_input_channels=1, num_classes=3),
+    "DenseNet121": lambda nets: nets.DenseNet121(3, 1, 3),
+    "EfficientNetBN": lambda nets: nets.EfficientNetBN("efficientnet-b0", False, spatial_dims=3, in_channels=1),
+    "DynUNet": lambda nets: nets.DynUNet(3, 1, 2, [3, 3, 3], [1, 2, 2], [2, 2], filters=[4, 8, 8]),
+    "UNETR": lambda nets: nets.UNETR(1, 2, (32, 32, 32), 4, 24, 32, 2),
+    "SwinUNETR": lambda nets: nets.SwinUNETR(1, 2, feature_size=12, spatial_dims=3),
+    "ViT": lambda nets: nets.ViT(1, (32, 32, 32), (16, 16, 16), 24, 32, 2, 2, classification=True, num_classes=3),
+}
+TRANSFORMERS = ("UNETR", "SwinUNETR", "ViT")
+
+
+def build(name: str) -> nn.Module:
+    if name in TRANSFORMERS:
+        pytest.importorskip("einops")
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")
+        from monai.networks import nets
+
+        torch.manual_seed(0)
+        return NETWORKS[name](nets).double()
+
+
+def noise(size: int, seed: int) -> Tensor:
+    return torch.randn(1, size, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("baseline", ["zero", "noise"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_complete(name: str, baseline: str) -> None:
+    size = 64 if name == "SwinUNETR" else 32
+    method = {"name": "deeplift", "baseline": 0.3 * noise(size, 2) if baseline == "noise" else 0}
+    output = 0 if name == "ViT" else None
+    (found,) = te.explain(build(name), noise(size, 1), [method], target=1, output=output)
+    assert found.status == "ok", found.reason
+    assert found.measures["completeness_gap"] < 1e-5
