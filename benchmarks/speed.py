@@ -48,7 +48,8 @@ def fused_rows(subject: Subject, pairs: int, steps: int) -> list[Row]:
     """What sharing passes is worth."""
     path = [{"name": n, "steps": steps} for n in ("integrated_gradients", "layer_conductance", "internal_influence")]
     gradient = compare(lambda: explain(subject, list(GRADIENT), LAYERS), lambda: captum_gradient(subject), pairs)
-    along = compare(lambda: explain(subject, list(path), THREE), lambda: captum_path(subject, steps), pairs)
+    # Minutes a pair: long enough to need no warming up.
+    along = compare(lambda: explain(subject, list(path), THREE), lambda: captum_path(subject, steps), 2, warm_up=False)
     return [
         _fused("23 gradient maps, 7 layers", gradient, 10),
         _fused(f"integrated gradients ({steps} steps) + conductance and influence, 3 layers", along, 5),

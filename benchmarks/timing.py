@@ -38,9 +38,10 @@ def seconds_of(work: Work) -> float:
     return time.perf_counter() - start
 
 
-def compare(ours: Work, theirs: Work, pairs: int) -> Ratio:
+def compare(ours: Work, theirs: Work, pairs: int, *, warm_up: bool = True) -> Ratio:
     """Time two pieces of work in turn, after one call of each to warm up; the order changes with every pair."""
-    seconds_of(ours), seconds_of(theirs)
+    if warm_up:
+        seconds_of(ours), seconds_of(theirs)
     times: list[tuple[float, float]] = []
     for number in range(pairs):
         if number % 2:
@@ -49,5 +50,5 @@ def compare(ours: Work, theirs: Work, pairs: int) -> Ratio:
             first, second = seconds_of(ours), seconds_of(theirs)
         times.append((first, second))
     ratios = sorted(a / b for a, b in times)
-    low, _, high = statistics.quantiles(ratios, n=4) if pairs > 1 else (ratios * 3)[:3]
+    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive") if pairs > 1 else (ratios * 3)[:3]
     return Ratio(statistics.median(ratios), low, high, statistics.median(a for a, _ in times), pairs)

@@ -126,6 +126,7 @@ def save(model: UNet, path: Path, scores: dict[str, float], facts: dict[str, Any
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {key: value if isinstance(value, str) else json.dumps(value) for key, value in description.items()}
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path, metadata=metadata)
+    path.chmod(0o644)  # safetensors makes a file that its owner alone may read, which would stay so in a package
     path.with_suffix(".json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torchesegeta.api import explain
-    from torchesegeta.attributions import Attributions
+    from torchesegeta.attributions import Attributions, load
     from torchesegeta.methods import methods
     from torchesegeta.types import Attribution, Image
 
 __version__ = "0.1.0"
-__all__ = ["Attribution", "Attributions", "Image", "__version__", "explain", "methods"]
+__all__ = ["Attribution", "Attributions", "Image", "__version__", "explain", "load", "methods"]
 
 _HOMES = {
     "explain": "torchesegeta.api",
     "Attributions": "torchesegeta.attributions",
+    "load": "torchesegeta.attributions",
     "methods": "torchesegeta.methods",
     "Attribution": "torchesegeta.types",
     "Image": "torchesegeta.types",

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from torchesegeta.attributions import Attributions
 from torchesegeta.devices import model_dims, torch_device
-from torchesegeta.errors import ConfigError, IncompatibleError
+from torchesegeta.errors import ConfigError, IncompatibleError, InputError
 from torchesegeta.inputs import as_image
 from torchesegeta.jobs import group, run_job
 from torchesegeta.methods import Method
@@ -32,9 +32,9 @@ ImageLike = Image | Tensor | NDArray[Any] | Path | str
 def explain(
     model: nn.Module,
     image: ImageLike | Sequence[ImageLike],
-    methods: Sequence[Entry],
+    methods: Entry | Sequence[Entry],
     target: int | str | Sequence[int | str] | Mapping[str, Any] | None = None,
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
     device: str | torch.device = "cpu",
     precision: Literal["float32"] = "float32",
     seed: int = 0,
@@ -53,7 +53,8 @@ def explain(
         model: The model; any mode, on any device.
         image: (C, *spatial) or (1, C, *spatial) as tensor or array, a `torchesegeta.Image`, or a path; or a list of
             them, which are then told apart by the maps' `.image`.
-        methods: Names, or mappings with a `name`, parameters, and a `label` where a name stands twice.
+        methods: Names, or mappings with a `name`, parameters, and a `label` where a name stands twice; one alone needs
+            no list.
         target: A class index or name, a list of them, or a mapping such as `{"kind": "multiclass", "classes": [1]}`;
             None: the predicted class, in a segmentation every class predicted somewhere.
         layers: Dotted names for the layer methods; None: the deepest layer at the lowest resolution.
@@ -79,7 +80,9 @@ def explain(
         raise ConfigError("patches: patch-wise runs are not part of this version; only None is allowed")
     if precision != "float32":
         raise ConfigError(f"precision: {precision!r} is not allowed; allowed: 'float32'")
-    parsed, bound_target = parse_methods(methods), _target(target)
+    parsed = parse_methods([methods] if isinstance(methods, str | Mapping) else methods)
+    layers = [layers] if isinstance(layers, str) else layers
+    wanted = _target(target)
     info = OutputInfo(activation, tuple(class_names))
     images = _images(image, model)
     with prepared(model, torch_device(device), seed) as ready:
@@ -88,11 +91,9 @@ def explain(
         maps = [
             one
             for item in images
-            for one in _explain_one(
-                Session(runner, item, bound_target, seed=seed, chunk_size=chunk_size), parsed, layers
-            )
+            for one in _explain_one(Session(runner, item, wanted, seed=seed, chunk_size=chunk_size), parsed, layers)
         ]
-    return Attributions(maps)
+    return Attributions(maps, {item.name: item for item in images})
 
 
 def _explain_one(
@@ -145,6 +146,8 @@ def _images(value: ImageLike | Sequence[ImageLike], model: nn.Module) -> list[Im
     if isinstance(value, Image | Tensor | np.ndarray | Path | str):
         return [as_image(value, spatial_dims=dims)]
     read = [as_image(v, spatial_dims=dims) for v in value]
+    if not read:
+        raise InputError("image: the list is empty; give at least one")
     names = [i.name for i in read]
     if len(set(names)) == len(names):
         return read

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from torch import Tensor
 
 from torchesegeta.arrays import ArrayValue
@@ -15,6 +15,14 @@ from torchesegeta.draws import normal
 from torchesegeta.errors import IncompatibleError, unknown
 from torchesegeta.validation import Strict
 
+_FIELDS = {
+    "constant": ("value", True),
+    "blur": ("sigma", False),
+    "noise": ("sigma", False),
+    "image": ("path", True),
+    "array": ("array", True),
+}
+"""The field of each kind, and whether it must be given."""
 KINDS = ("zero", "minimum", "background", "mean", "blur", "noise")
 
 
@@ -36,6 +44,17 @@ class Baseline(Strict):
     sigma: float | None = Field(None, gt=0)
     path: Path | None = None
     array: ArrayValue | None = None
+
+    @model_validator(mode="after")
+    def _fields_of_kind(self) -> Baseline:
+        field, needed = _FIELDS.get(self.kind, (None, False))
+        given = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        strange = given - {"kind", field}
+        if strange:
+            raise ValueError(f"a baseline of kind {self.kind!r} has no field {sorted(strange)[0]!r}")
+        if needed and field not in given:
+            raise ValueError(f"a baseline of kind {self.kind!r} needs the field {field!r}")
+        return self
 
     @model_serializer(mode="wrap")
     def _short(self, full: SerializerFunctionWrapHandler) -> Any:
@@ -76,7 +95,10 @@ class Baseline(Strict):
                 draw = normal(tuple(image.shape), f"baseline|{seed}", 0).to(image)
                 return flat.mean(1).view(shape) + spread * draw
             case "image":
-                return self._fit(_read(self.path), image)
+                from torchesegeta.inputs import read_image
+
+                assert self.path is not None
+                return self._fit(read_image(self.path).data, image)
             case "array":
                 assert self.array is not None
                 return self._fit(self.array.tensor, image)
@@ -116,16 +138,8 @@ def baseline_warning(baseline: Baseline, image: Tensor) -> str | None:
 def _blur(image: Tensor, sigma: float) -> Tensor:
     from scipy.ndimage import gaussian_filter
 
-    blurred = [gaussian_filter(channel.cpu().numpy(), sigma, mode="nearest") for channel in image]
+    blurred = [gaussian_filter(channel.double().cpu().numpy(), sigma, mode="nearest") for channel in image]
     return torch.from_numpy(np.stack(blurred)).to(image)
-
-
-def _read(path: Path | None) -> Tensor:
-    from torchesegeta.inputs import read_image
-
-    if path is None:
-        raise IncompatibleError("a baseline of kind 'image' needs a 'path'")
-    return read_image(path).data
 
 
 def parse_baseline(value: Any) -> Any:

@@ -55,7 +55,7 @@ def plan(config: ConfigArgument, as_json: JsonOption = False) -> None:
 
         with planned(load_config(config)) as planned_run:
             rows = plan_rows(planned_run)
-            _print_json(rows) if as_json else print_plan(planned_run, rows)
+        _print_json(rows) if as_json else print_plan(rows)
 
 
 @app.command()

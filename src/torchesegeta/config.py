@@ -13,6 +13,7 @@ from torchesegeta.errors import ConfigError, unknown
 from torchesegeta.targets import OutputInfo, TargetSpec
 from torchesegeta.targets.base import Activation
 from torchesegeta.targets.classes import ClassTarget
+from torchesegeta.targets.parse import KINDS
 from torchesegeta.validation import Strict, describe
 
 
@@ -75,6 +76,7 @@ class RunConfig(Strict):
     )
     convention: Literal["radiological", "neurological"] = Field("radiological", description="Of figures of slices.")
     execution: ExecutionConfig = Field(default_factory=ExecutionConfig)
+    notes: tuple[str, ...] = Field((), description="What the reader of the report must know.")
     output: Path = Field(description="The run folder.")
 
     def files(self) -> dict[str, Path]:
@@ -138,7 +140,7 @@ def parse_config(value: Any, folder: Path) -> RunConfig:
     try:
         config = RunConfig.model_validate(value)
     except ValidationError as error:
-        raise ConfigError(describe(error)) from error
+        raise ConfigError(describe(error, kinds=KINDS)) from error
     return _absolute(config, folder)
 
 

@@ -1,68 +1,80 @@
-"""A run on the terminal: a progress bar where there is one, plain lines elsewhere."""
+"""A run on the terminal: progress bars where there is one, plain lines elsewhere."""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
+from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from torchesegeta.execute import Event, Outcome, execute
 
 
 def follow(config: Path) -> int:
-    """Run a config and show how it goes.
+    """Run a config and show how it goes; ending the program is as good as interrupting it.
 
     Returns:
         The exit status.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    watch = _Bars(console) if console.is_terminal else _Lines(console)
-    with watch:
-        outcome = execute(config, watch.show)
-    _conclude(console, outcome)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Bars(console) if console.is_terminal else Lines(console) as watch:
+            outcome = execute(config, watch.show)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    conclude(console, outcome)
     return outcome.exit_code
 
 
-def _conclude(console: Console, outcome: Outcome) -> None:
+def conclude(console: Console, outcome: Outcome) -> None:
+    """Say how a run ended, and what can be done."""
     if outcome.state == "finished":
-        counts = ", ".join(f"{n} {status}" for status, n in outcome.counts.items())
+        counts = ", ".join(f"{count} {status}" for status, count in outcome.counts.items())
         console.print(f"{counts or 'no maps'}; report: {outcome.report}", markup=False)
-    else:
-        console.print(f"error: {outcome.text}" if outcome.state != "interrupted" else outcome.text, markup=False)
+        return
+    text = "interrupted" if outcome.state == "interrupted" else f"error: {outcome.text}"
+    console.print(text, markup=False)
+    if outcome.folder is not None:
+        console.print(f"finished maps are in {outcome.folder}; the same command goes on from there", markup=False)
 
 
-class _Lines:
-    """Plain lines, for logs and pipes."""
+class Lines:
+    """Plain lines, for logs and pipes: one per job, and the problems."""
 
     def __init__(self, console: Console) -> None:
-        self.console, self.jobs = console, 0
+        self.console, self.jobs, self.passes = console, 0, 0
+        self._said: set[tuple[str | None, ...]] = set()
 
-    def __enter__(self) -> _Lines:
+    def __enter__(self) -> Lines:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         return None
 
     def show(self, event: Event) -> None:
         """Show an event."""
-        if event["kind"] == "started":
-            self.jobs = event["jobs"]
-            for warning in event["warnings"]:
-                self.say(f"warning: {warning}")
-        elif event["kind"] == "job":
-            self.job(event)
-        elif event["kind"] == "progress":
-            self.progress(event)
-        elif event["kind"] == "map" and event["status"] != "ok":
-            where = " ".join(str(p) for p in (event["image"], event["label"], event["layer"], event["target"]) if p)
-            self.say(f"{event['status']}: {where}: {event['reason']}")
-        elif event["kind"] == "note":
-            self.say(event["text"])
+        match event["kind"]:
+            case "started":
+                self.jobs, self.passes = event["jobs"], event["passes"]
+                for warning in event["warnings"]:
+                    self.say(f"warning: {warning}")
+            case "job":
+                self.job(event)
+            case "progress":
+                self.progress(event)
+            case "map":
+                self.map(event)
+            case "note":
+                self.say(event["text"])
 
     def say(self, text: str) -> None:
-        """One line."""
-        self.console.print(text, markup=False)
+        """One line, however long."""
+        self.console.print(" ".join(text.split()), markup=False)
 
     def job(self, event: Event) -> None:
         """A job begins."""
@@ -71,38 +83,59 @@ class _Lines:
     def progress(self, event: Event) -> None:
         """Points were done; said by bars only."""
 
+    def map(self, event: Event) -> None:
+        """A map is there, or is not and why: each reason is given once."""
+        label = None if event["status"] == "incompatible" else event["label"]
+        about = (event["status"], event["image"], label, event["reason"])
+        if event["status"] != "ok" and about not in self._said:
+            self._said.add(about)
+            self.say(": ".join(part for part in about if part is not None))
 
-class _Bars(_Lines):
-    """A bar for the jobs and one for the passes of the present job."""
+
+class Bars(Lines):
+    """A bar for the run and one for the present job, and the time that is left."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
         self.bars = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
             TimeElapsedColumn(),
+            TextColumn("left:"),
             TimeRemainingColumn(),
             console=console,
             transient=True,
         )
         self.whole = self.bars.add_task("preparing", total=None)
         self.present = self.bars.add_task("", visible=False, total=1)
+        self._before, self._weight = 0, 0
 
-    def __enter__(self) -> _Bars:
+    def __enter__(self) -> Bars:
         self.bars.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.bars.stop()
 
     def job(self, event: Event) -> None:
         """A job begins."""
         labels = event["labels"]
         shown = labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more"
-        self.bars.update(self.whole, description="sweeps", total=self.jobs, completed=event["number"] - 1)
-        self.bars.reset(self.present, description=f"{event['image']}: {shown}", total=event["total"], visible=True)
+        self._before, self._weight = self._before + self._weight, event["passes"]
+        whole = f"sweep {event['number']} of {self.jobs}"
+        self.bars.update(self.whole, description=whole, total=self.passes, completed=self._before)
+        self.bars.reset(self.present, description=f"{event['image']}: {shown}", visible=True)
 
     def progress(self, event: Event) -> None:
         """Points were done."""
-        self.bars.update(self.present, completed=event["done"], total=event["total"])
+        share = event["done"] / event["total"]
+        self.bars.update(self.present, completed=share)
+        self.bars.update(self.whole, completed=self._before + share * self._weight)
+
+    def map(self, event: Event) -> None:
+        """A map is stored and drawn, which may take longer than the passes."""
+        super().map(event)
+        self.bars.update(self.present, description=f"{event['image']}: maps of {event['label']}")

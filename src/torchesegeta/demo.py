@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from torchesegeta.errors import ConfigError
 from torchesegeta.inputs import read_image
 from torchesegeta.methods import methods
+from torchesegeta.models import load_model
+from torchesegeta.types import Image
 
 TEMPLATE = "mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
 """The template's files in the nilearn package: t1, wm, gm (Fonov et al. 2011)."""
@@ -44,6 +47,28 @@ def prepare(output: Path) -> Path:
     return config
 
 
+def load_network() -> nn.Module:
+    """The demo network, in evaluation mode."""
+    about = _about()
+    model, _ = load_model(about["factory"], about["arguments"], _weights(), seed=0, folder=Path())
+    return model
+
+
+def load_template(crop: int | None = None) -> Image:
+    """The T1 average at 2 mm, as the demo network wants it.
+
+    Args:
+        crop: Edge of a cube around the centre, in voxels; None for the whole head.
+
+    Raises:
+        ConfigError: nilearn, which carries the template, is not installed.
+    """
+    steps = list(_about()["preprocess"])
+    if crop is not None:
+        steps.append({"name": "CenterSpatialCrop", "roi_size": [crop] * 3})
+    return read_image(_template_folder() / TEMPLATE.format("t1"), name="mni152", preprocess=steps)
+
+
 def _template_folder() -> Path:
     found = find_spec("nilearn")
     if found is None or not found.submodule_search_locations:
@@ -69,6 +94,10 @@ def write_template(data: Path, image: Path, label: Path) -> None:
     nibabel.save(nibabel.Nifti1Image(tissue.numpy().astype(np.uint8), template.affine), label)
 
 
+def _weights() -> Path:
+    return Path(str(files("torchesegeta.models") / "weights" / "brain_tissue.safetensors"))
+
+
 def _about() -> dict[str, Any]:
     """What the demo network's weights come with."""
     text = (files("torchesegeta.models") / "weights" / "brain_tissue.json").read_text(encoding="utf-8")
@@ -79,12 +108,11 @@ def _about() -> dict[str, Any]:
 def demo_config(image: Path, label: Path, output: Path) -> dict[str, Any]:
     """Every method on the demo network, at every layer of its encoder and decoder."""
     about = _about()
-    weights = files("torchesegeta.models") / "weights" / "brain_tissue.safetensors"
     return {
         "model": {
             "factory": about["factory"],
             "arguments": about["arguments"],
-            "checkpoint": str(weights),
+            "checkpoint": str(_weights()),
             "activation": about["activation"],
             "class_names": about["class_names"],
         },

@@ -20,4 +20,4 @@ def generator(key: str, index: int) -> torch.Generator:
 
 def normal(shape: tuple[int, ...], key: str, index: int) -> Tensor:
     """Standard normal draw: float32 on the CPU."""
-    return torch.randn(shape, generator=generator(key, index))
+    return torch.randn(shape, generator=generator(key, index), dtype=torch.float32, device="cpu")

@@ -178,9 +178,10 @@ class _Running:
         session, job = self.session, self.job
         before, started = session.runner.passes.copy(), time.perf_counter()
         with PeakMemory(session.runner.device) as memory:
-            self.baseline = job.sweep.baseline(session.data)
+            self.baseline = job.sweep.baseline(session.data, session.key)
             if job.sweep.needs_ends:
-                self.baseline_scores = torch.stack([session.score(b) for b in job.sweep.ends(session.data)]).mean(0)
+                ends = job.sweep.ends(session.data, session.key)
+                self.baseline_scores = torch.stack([session.score(b) for b in ends]).mean(0)
             failed: dict[tuple[str, str | None], Exception | None] = {}
             for number, sweep in enumerate(job.sweeps):
                 failed = self._sweep(number, sweep, failed, progress)

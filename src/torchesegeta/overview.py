@@ -1,20 +1,27 @@
-"""What `methods`, `layers` and `plan` show: as rows for JSON, and as tables."""
+"""What `methods`, `layers` and `plan` show: as values for JSON, and as text that fits the terminal."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from torchesegeta.errors import ConfigError, unknown
 from torchesegeta.methods import Method, methods
 from torchesegeta.plan import Plan, estimate
 
-Rows = list[dict[str, Any]]
+Row = dict[str, Any]
+
+PIPED = 120
+"""Columns of running text where there is no terminal; tables get what they need, a row a line."""
 
 
-def method_rows(name: str | None = None) -> dict[str, dict[str, Any]]:
+def method_rows(name: str | None = None) -> dict[str, Row]:
     """Every method, or one, with its parameters as a JSON schema.
 
     Raises:
@@ -26,7 +33,7 @@ def method_rows(name: str | None = None) -> dict[str, dict[str, Any]]:
     return {n: describe_method(m) for n, m in known.items() if name in (None, n)}
 
 
-def describe_method(method: type[Method]) -> dict[str, Any]:
+def describe_method(method: type[Method]) -> Row:
     """A method class as JSON."""
     return {
         "title": method.title,
@@ -39,41 +46,45 @@ def describe_method(method: type[Method]) -> dict[str, Any]:
     }
 
 
-def print_methods(rows: dict[str, dict[str, Any]]) -> None:
+def print_methods(rows: dict[str, Row]) -> None:
     """All methods, by family."""
-    console = Console(highlight=False)
+    width = max(map(len, rows))
     for family in dict.fromkeys(row["family"] for row in rows.values()):
-        table = Table("method", "sweep", "what it shows", title=family, title_justify="left", box=None, padding=(0, 2))
+        table = _table(("", "name"), ("", "text"), header=False)
         for name, row in rows.items():
             if row["family"] == family:
-                table.add_row(name, row["sweep"], row["summary"])
-        console.print(table, "")
+                table.add_row(name.ljust(width), row["summary"])
+        _show(Text(family, "bold"), table, "")
 
 
-def print_method(name: str, row: dict[str, Any]) -> None:
+def print_method(name: str, row: Row) -> None:
     """One method with its parameters."""
-    console = Console(highlight=False, markup=False)
-    console.print(f"{row['title']} ({name})\n{row['summary']}\nSource: {row['source']}\nSweep: {row['sweep']}\n")
-    table = Table("parameter", "default", "bounds", "meaning", box=None, padding=(0, 2))
-    for field, schema in row["schema"].get("properties", {}).items():
-        table.add_row(field, _default(schema.get("default")), bounds(schema), schema.get("description", ""))
-    console.print(table)
+    _show(Text(f"{name}: {row['title']}", "bold"), row["summary"], f"Source: {row['source']}; sweep: {row['sweep']}")
+    properties = row["schema"].get("properties", {})
+    if properties:
+        _show("", Text("Parameters", "bold"))
+    for field, schema in properties.items():
+        allowed = bounds(schema)
+        head = f"{field} = {default_of(schema.get('default'))}"
+        _show(Padding(f"{head}    ({allowed})" if allowed else head, (0, 2)))
+        _show(Padding(schema.get("description", ""), (0, 6)))
 
 
-def _default(value: Any) -> str:
+def default_of(value: Any) -> str:
+    """A default value, as a user would write it."""
     if isinstance(value, dict) and "kind" in value:
         return str(value["kind"])
     return str(value)
 
 
-def bounds(schema: dict[str, Any]) -> str:
+def bounds(schema: Row) -> str:
     """Bounds or allowed values of a field, in words."""
     names = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     limits = [f"{sign} {schema[key]:g}" for key, sign in names.items() if key in schema]
     return ", ".join(limits or [str(v) for v in schema.get("enum", [])])
 
 
-def layer_rows(plan: Plan) -> Rows:
+def layer_rows(plan: Plan) -> list[Row]:
     """The model's layers, in order of execution."""
     return [
         {
@@ -87,52 +98,102 @@ def layer_rows(plan: Plan) -> Rows:
     ]
 
 
-def print_layers(rows: Rows) -> None:
-    """The layers as a table."""
-    table = Table("layer", "kind", "output", "calls", "parameters", box=None, padding=(0, 2))
+def print_layers(rows: list[Row]) -> None:
+    """The layers as a table; of those that are called several times, the name of each call."""
+    table = _table(("layer", "name"), ("kind", "text"), ("output", "name"), ("parameters", "number"))
     for row in rows:
-        shapes = " ".join("×".join(map(str, s)) for s in row["shapes"])
-        table.add_row(row["name"], row["kind"], shapes, str(row["calls"]), f"{row['parameters']:,}")
-    Console(highlight=False).print(table)
+        name, calls = row["name"], row["calls"]
+        shown = name if calls == 1 else f"{name}#0 … {name}#{calls - 1}"
+        shapes = " ".join("×".join(map(str, shape)) for shape in row["shapes"])
+        table.add_row(shown, row["kind"], shapes, f"{row['parameters']:,}")
+    _show(table)
 
 
-def plan_rows(plan: Plan) -> Rows:
-    """The jobs for each image: sweep, methods, passes, seconds, memory."""
-    return [
+def plan_rows(plan: Plan) -> Row:
+    """The run as planned: images, targets, and for each image the jobs with sweep, methods, passes, time, memory."""
+    jobs: list[Row] = [
         {
             "sweep": type(job.sweep).__name__,
             "specification": repr(job.sweep),
             "methods": [task.label for task in job.tasks],
-            "maps": sum(len(task.places) for task in job.tasks),
+            "places": sum(len(task.places) for task in job.tasks),
             "passes": cost.passes,
             "seconds": round(cost.seconds, 2),
             "memory_bytes": cost.memory,
         }
         for job, cost in estimate(plan)
     ]
+    bound = plan.first.bound
+    return {
+        "images": [image.name for image in plan.images],
+        "targets": [name for name in bound.names if name not in bound.incompatible],
+        "incompatible": bound.incompatible,
+        "device": str(plan.runner.device),
+        "jobs": jobs,
+        "seconds": round(len(plan.images) * sum(job["seconds"] for job in jobs), 2),
+        "warnings": plan.warnings,
+    }
 
 
-def print_plan(plan: Plan, rows: Rows) -> None:
+def print_plan(plan: Row) -> None:
     """The plan as a table, with the sum over all images."""
-    console = Console(highlight=False, markup=False)
-    table = Table("sweep", "forward", "backward", "time", "memory", "methods that share it", box=None, padding=(0, 2))
-    for row in rows:
-        passes = row["passes"]
-        memory = f"{row['memory_bytes'] / 2**20:,.0f} MiB"
-        table.add_row(
-            row["sweep"],
-            str(passes["forward"]),
-            str(passes["backward"]),
-            f"{row['seconds']:.1f} s",
-            memory,
-            ", ".join(row["methods"]),
-        )
-    console.print(table)
-    images, seconds = len(plan.images), sum(row["seconds"] for row in rows)
-    names = [n for n in plan.first.bound.names if n not in plan.first.bound.incompatible]
-    console.print(
-        f"\n{images} image(s), targets: {', '.join(names)}; "
-        f"about {images * seconds:.0f} s of passes in all, without figures"
+    table = _table(
+        ("sweep", "name"),
+        ("forward", "number"),
+        ("backward", "number"),
+        ("time", "number"),
+        ("memory", "number"),
+        ("methods that share it", "text"),
     )
-    for warning in plan.warnings:
-        console.print(f"warning: {warning}")
+    for job in plan["jobs"]:
+        passes, memory = job["passes"], in_units(job["memory_bytes"])
+        cells = (f"{passes['forward']:,}", f"{passes['backward']:,}", in_time(job["seconds"]), memory)
+        table.add_row(job["sweep"], *cells, ", ".join(job["methods"]))
+    _show(table, "")
+    images = plan["images"]
+    about = f"{len(images)} images, each as above" if len(images) > 1 else images[0]
+    _show(f"Image: {about}. Targets: {', '.join(plan['targets']) or 'none'}. Device: {plan['device']}.")
+    _show(f"About {in_time(plan['seconds'])} of passes in all; reading, drawing and writing come on top.")
+    _show("Memory is that of the whole process at its peak." if plan["device"] == "cpu" else "Memory is the GPU's.")
+    for reason in plan["incompatible"].values():
+        _show(f"note: {reason}")
+    for warning in plan["warnings"]:
+        _show(f"warning: {warning}")
+
+
+def in_time(seconds: float) -> str:
+    """Seconds in words: "2.4 s", "3 min 20 s", "1 h 5 min"."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def in_units(count: int) -> str:
+    """Bytes in words: "250 MiB", "1.4 GiB"."""
+    mebi = count / 2**20
+    return f"{mebi:,.0f} MiB" if mebi < 1000 else f"{mebi / 1024:,.1f} GiB"
+
+
+def _table(*columns: tuple[str, str], header: bool = True) -> Table:
+    """A table without lines: names and numbers are never cut off, text is wrapped."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=header)
+    for title, kind in columns:
+        right = kind == "number"
+        table.add_column(title, justify="right" if right else "left", no_wrap=kind != "text", overflow="fold")
+    return table
+
+
+def _show(*parts: RenderableType) -> None:
+    """Print, without blanks at the ends of lines, as wide as the terminal; where there is none, as wide as needed."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    for part in parts:
+        if not console.is_terminal:
+            console.width = 10_000 if isinstance(part, Table) else PIPED
+        with console.capture() as capture:
+            console.print(part)
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in _lines(capture.get())))
+
+
+def _lines(text: str) -> Iterable[str]:
+    return text.splitlines() or [""]

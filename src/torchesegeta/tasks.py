@@ -56,7 +56,7 @@ def make_tasks(parsed: Sequence[tuple[str, Method]], layers: Sequence[str]) -> l
         parsed: As of `parse_methods`.
         layers: The run's layers.
     """
-    return [Task(label, method, method.places(layers)) for label, method in parsed]
+    return [Task(label, method, tuple(dict.fromkeys(method.places(layers)))) for label, method in parsed]
 
 
 def need_default_layer(parsed: Sequence[tuple[str, Method]]) -> bool:

@@ -160,6 +160,9 @@ class Attribution:
 def layer_affine(affine: Affine | None, image_shape: Sequence[int], layer_shape: Sequence[int]) -> Affine | None:
     """Place of a layer's grid in space: A · scale(s) · shift((s − 1) / 2) for stride s.
 
+    The stride is a whole number where one explains the two sizes (9 voxels to 5, or to 4, is a stride of 2); otherwise
+    it is their ratio.
+
     Args:
         affine: The image's.
         image_shape: Spatial shape of the image.
@@ -170,8 +173,14 @@ def layer_affine(affine: Affine | None, image_shape: Sequence[int], layer_shape:
     """
     if affine is None or len(image_shape) != len(layer_shape):
         return None
-    strides = np.array([a / b for a, b in zip(image_shape, layer_shape, strict=True)] + [1.0] * (3 - len(image_shape)))
+    found = [_stride(a, b) for a, b in zip(image_shape, layer_shape, strict=True)]
+    strides = np.array(found + [1.0] * (3 - len(image_shape)))
     step = np.eye(4)
     step[:3, :3] = np.diag(strides)
     step[:3, 3] = (strides - 1) / 2
     return np.asarray(affine, dtype=np.float64) @ step
+
+
+def _stride(image: int, layer: int) -> float:
+    whole = max(1, round(image / layer))
+    return float(whole) if layer in (image // whole, -(-image // whole)) else image / layer

@@ -23,7 +23,9 @@ from torchesegeta.sweeps import Readout, Sample, passes
 from torchesegeta.sweeps.capture import Capture
 
 from . import checks
+from .nets import Net, build
 from .rows import MIXED, SAMPLES, STEPS, Row
+from .snapshot import assert_same, snapshot
 from .subject import Subject
 
 IMAGE, CAM = Row("image"), Row("image map")
@@ -167,6 +169,30 @@ def test_faulty_engine_is_seen(
     plant(monkeypatch)
     with pytest.raises(AssertionError):
         check(Subject(method, row, "segmentation", 3))
+
+
+CHANGES: dict[str, Callable[[Net], object]] = {
+    "a mode": lambda net: net.pool.train(),
+    "a weight": lambda net: net.head.weight.data.mul_(2),
+    "a frozen weight": lambda net: net.merge.requires_grad_(True),
+    "a gradient": lambda net: net.zero_grad(),
+    "a statistic": lambda net: net.stem(torch.randn(1, 2, 8, 9, 10)),
+    "a buffer": lambda net: setattr(net.stem[1], "running_var", torch.ones(4)),
+    "a hook": lambda net: net.pool.register_forward_hook(lambda *_: None),
+    "a hook on the way back": lambda net: net.head.register_full_backward_hook(lambda *_: None),
+    "a hook of a weight": lambda net: net.head.weight.register_hook(lambda slope: slope),
+    "a parameter of its own": lambda net: net.head.register_parameter("weight", nn.Parameter(net.head.weight.clone())),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_change_of_a_model_is_seen(change: str) -> None:
+    net = build("segmentation", 3)
+    before = snapshot(net)
+    assert_same(before, snapshot(net))
+    CHANGES[change](net)
+    with pytest.raises(AssertionError, match="changed: "):
+        assert_same(before, snapshot(net))
 
 
 class Undocumented(GradCam):

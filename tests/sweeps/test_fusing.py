@@ -72,7 +72,9 @@ def test_activations_stop_after_the_deepest_layer(net: CountingNet) -> None:
 
 
 def test_gradients_go_back_to_the_shallowest_layer_read(net: CountingNet) -> None:
-    te.explain(net, IMAGE, ["layer_gradcam", "gradcam", "linear_approximation"], target=1, layers=[LAYERS[5], LAYERS[3]])
+    te.explain(
+        net, IMAGE, ["layer_gradcam", "gradcam", "linear_approximation"], target=1, layers=[LAYERS[5], LAYERS[3]]
+    )
     assert net.backwards == dict.fromkeys(LAYERS[4:], 1)
 
 
@@ -81,9 +83,7 @@ def test_path_methods_share_one_path(net: CountingNet, chunk_size: int) -> None:
     steps, targets = 5, 2
     names = ("integrated_gradients", "layer_conductance", "internal_influence")
     layers = LAYERS[1:4]
-    maps = te.explain(
-        net, IMAGE, [{"name": n, "steps": steps} for n in names], [0, 2], layers, chunk_size=chunk_size
-    )
+    maps = te.explain(net, IMAGE, [{"name": n, "steps": steps} for n in names], [0, 2], layers, chunk_size=chunk_size)
     ends, corners = 2, steps + 1
     assert len(maps) == (1 + 3 + 3) * targets
     assert {tuple(m.passes.values()) for m in maps} == {(steps + ends + corners, steps * targets)}

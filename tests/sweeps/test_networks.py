@@ -139,7 +139,7 @@ def test_buffers_that_a_model_replaces_come_back(image: Tensor) -> None:
 
         def forward(self, x: Tensor) -> Tensor:
             self.seen = self.seen + len(x)
-            self.inner.norm.running_mean += 1  # type: ignore[operator]
+            torch.as_tensor(self.inner.norm.running_mean).add_(1)
             logits: Tensor = self.inner(x)
             return logits
 
@@ -187,7 +187,8 @@ class Sidetracked(Network):
         x = self.first(x)
         self.second(x)
         self.whole(x > 0)
-        return self.classify(x) + self.constant(x.new_ones(1)).sum()
+        logits: Tensor = self.classify(x) + self.constant(x.new_ones(1)).sum()
+        return logits
 
     def plain(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         raise AssertionError("not asked for")
@@ -205,7 +206,9 @@ def test_layer_outside_the_graph_of_the_score(image: Tensor) -> None:
 
 def test_map_that_needs_space_refuses_a_flat_layer(image: Tensor) -> None:
     reason = incompatible(build(Reused), image, "head")
-    assert reason.startswith("layer 'head' puts out (1, 3); a class activation map needs (batch, channels) and 2 spatial")
+    assert reason.startswith(
+        "layer 'head' puts out (1, 3); a class activation map needs (batch, channels) and 2 spatial"
+    )
 
 
 class ChangesView(Network):
@@ -244,3 +247,15 @@ def test_model_without_gradients_is_refused(image: Tensor) -> None:
     maps = te.explain(Deployed(), image, ["saliency", "layer_activation"], 1, ["inner.first"])
     assert maps["saliency"].status == "incompatible" and "torch.no_grad()" in str(maps["saliency"].reason)
     assert maps["layer_activation"].status == "ok"
+
+
+def test_model_without_a_backward_pass_is_told_so(image: Tensor, caplog: pytest.LogCaptureFixture) -> None:
+    class Overwrites(InPlaceModule):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.classify(self.first(x).exp().mul_(2))
+
+    maps = te.explain(build(Overwrites), image, ["saliency", "layer_activation"], 1, ["first"])
+    assert maps["saliency"].status == "failed"
+    assert "the model has no backward pass: one of the variables needed" in str(maps["saliency"].reason)
+    assert maps["layer_activation"].status == "ok"
+    assert not caplog.records, "no traceback for a mistake of the user's"

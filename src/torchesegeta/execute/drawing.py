@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from matplotlib.figure import Figure
 
+from torchesegeta.errors import StoreError
 from torchesegeta.figures import Scene, draw, layer_strip, save, target_panel
 from torchesegeta.figures.frame import Convention
+from torchesegeta.inputs import output_grid, to_file_grid
 from torchesegeta.methods import methods
-from torchesegeta.store import Store, file_stem, slug, write_values
+from torchesegeta.store import Record, Store, file_stem, slug, write_values
 from torchesegeta.sweeps import Session
 from torchesegeta.types import Attribution
 
@@ -42,76 +43,75 @@ class Drawing:
         predicted, image = self.session.prediction, self.session.image
         if predicted is None or tuple(predicted.shape) != image.shape:
             return
-        from torchesegeta.inputs import output_grid, to_file_grid
-
         values = to_file_grid(predicted[None].float(), image, order=0)
         write_values(self.store.folder / "predictions" / slug(image.name), values, output_grid(image))
 
-    def map(self, attribution: Attribution, record: dict[str, Any]) -> None:
+    def map(self, attribution: Attribution, record: Record) -> None:
         """Draw one map and note its figure in the record."""
-        if attribution.values is not None:
-            make = partial(draw, attribution, self.scene, title=_title(attribution))
-            name = self._save(f"{file_stem(attribution)}.png", make)
-            if name is not None:
-                record["files"]["figure"] = name
+        if attribution.values is None:
+            return
+        make = partial(draw, attribution, self.scene, title=_title(attribution))
+        name = self._save(f"{file_stem(attribution)}.png", make)
+        if name is not None:
+            record["files"]["figure"] = name
+        else:
+            record["warnings"].append("the figure could not be drawn; see log.txt")
 
-    def overview(self, label: str, maps: Sequence[Attribution]) -> None:
-        """Draw the layer strips and target panels of one method, where there are several layers or targets."""
-        drawn = [m for m in maps if m.values is not None]
+    def overview(self, maps: Sequence[Attribution]) -> None:
+        """Draw the layer strips and target panels of one task, where there are several layers or targets."""
+        drawn = [m for m in maps if m.values is not None and m.values.ndim == self.session.image.data.ndim]
         for target in dict.fromkeys(m.target for m in drawn):
-            several = [m for m in drawn if m.target == target and m.layer is not None and self._spatial(m)]
-            if len(several) > 1:
-                self._note(
-                    "layer_strip",
-                    "strips",
-                    label,
-                    None,
-                    target,
-                    partial(layer_strip, several, self.scene, title=_title(several[0])),
-                )
+            several = [m for m in drawn if m.target == target and m.layer is not None]
+            self._overview("layer_strip", several, layer_strip, target=target)
         for layer in dict.fromkeys(m.layer for m in drawn):
-            several = [m for m in drawn if m.layer == layer and m.target is not None and self._spatial(m)]
-            if len(several) > 1:
-                self._note(
-                    "target_panel",
-                    "panels",
-                    label,
-                    layer,
-                    None,
-                    partial(target_panel, several, self.scene, title=_title(several[0])),
-                )
+            several = [m for m in drawn if m.layer == layer and m.target is not None]
+            self._overview("target_panel", several, target_panel, layer=layer)
 
-    def _spatial(self, attribution: Attribution) -> bool:
-        return attribution.values is not None and attribution.values.ndim == self.session.image.data.ndim
-
-    def _note(
-        self, kind: str, folder: str, label: str, layer: str | None, target: str | None, make: Callable[[], Figure]
+    def _overview(
+        self,
+        kind: str,
+        maps: Sequence[Attribution],
+        make: Callable[..., Figure],
+        *,
+        layer: str | None = None,
+        target: str | None = None,
     ) -> None:
-        parts = [slug(p) for p in (label, layer, target) if p is not None]
-        name = self._save(f"{folder}/{'__'.join(parts)}.png", make)
+        if len(maps) < 2:
+            return
+        first = maps[0]
+        stem = "__".join(slug(part) for part in (first.label, layer, target) if part is not None)
+        folder = kind.rpartition("_")[2] + "s"
+        name = self._save(f"{folder}/{stem}.png", partial(make, maps, self.scene, title=_title(first)))
         if name is not None:
             self.store.add(
                 {
                     "record": "figure",
                     "kind": kind,
-                    "image": self.session.image.name,
-                    "label": label,
-                    "layer": layer,
+                    "method": first.method,
+                    "label": first.label,
                     "target": target,
+                    "layer": layer,
+                    "image": first.image,
+                    "status": "ok",
                     "files": {"figure": name},
                 }
             )
 
     def _save(self, name: str, make: Callable[[], Figure]) -> str | None:
+        """The figure's name in the run folder; None where it cannot be drawn.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
         path = self.folder / name
         try:
             save(make(), path)
-        except OSError:
+        except StoreError:
             raise
         except Exception:
             log.exception("the figure %s could not be drawn", name)
             return None
-        return str(path.relative_to(self.store.folder))
+        return self.store.name_of(path)
 
 
 def _title(attribution: Attribution) -> str:

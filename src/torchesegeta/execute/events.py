@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
-Kind = Literal["started", "job", "progress", "map", "note", "refused", "broken", "finished"]
+Kind = Literal["started", "image", "job", "progress", "map", "note", "refused", "broken", "finished"]
 
 
 class Event(TypedDict, total=False):
     """A message of a worker; `kind` is always there.
 
-    `started`: folder, jobs, maps and points in all, warnings. `job`: image, labels, number, points. `progress`: done,
-    total. `map`: label, layer, target, image, status, reason. `note`: text. `refused`: text, the config is wrong.
-    `broken`: text, the run cannot go on. `finished`: counts, report.
+    | kind | with |
+    | --- | --- |
+    | `started` | folder, jobs and passes that are left, warnings; before it nothing has run |
+    | `image` | image: its reading begins |
+    | `job` | image, labels, number, passes |
+    | `progress` | done, total: points of the present job |
+    | `map` | label, layer, target, image, status, reason |
+    | `note` | text |
+    | `refused` | text: the config is wrong |
+    | `broken` | text: the run cannot go on |
+    | `finished` | counts, report |
     """
 
     kind: Kind
     folder: str
     jobs: int
+    passes: int
     number: int
     image: str
     labels: list[str]
@@ -33,11 +42,10 @@ class Event(TypedDict, total=False):
     warnings: list[str]
     counts: dict[str, int]
     report: str
-    details: dict[str, Any]
 
 
-Listener = Callable[[Event], None]
+Listener: TypeAlias = Callable[[Event], None]
 """Gets every event, in order."""
 
-Crash = tuple[str, frozenset[str]]
-"""Image and labels of a job whose worker process died."""
+Crash: TypeAlias = tuple[str, frozenset[str]]
+"""Image and labels of a job whose worker process died; no labels where it died before the image's first job."""

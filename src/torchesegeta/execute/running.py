@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import platform
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
-from torchesegeta.config import IDENTITY_FIELDS, RunConfig
-from torchesegeta.errors import EsegetaError, StoreError
+from torchesegeta.config import RunConfig
+from torchesegeta.errors import EsegetaError, IncompatibleError, StoreError
 from torchesegeta.execute.drawing import Drawing
 from torchesegeta.execute.events import Crash, Listener
+from torchesegeta.execute.identity import identify
+from torchesegeta.execute.log import logging_to
+from torchesegeta.execute.remaining import remaining
 from torchesegeta.jobs import Job, run_job
-from torchesegeta.plan import Plan, PlannedImage, per_image, planned
-from torchesegeta.store import Store, describe
+from torchesegeta.plan import Plan, PlannedImage, check_config, planned
+from torchesegeta.store import FINAL, LOG, RUN, STATUSES, Record, Store, check_folder, describe, read_run
 from torchesegeta.sweeps import Session
-from torchesegeta.types import Attribution
+from torchesegeta.types import Attribution, Status
 
 log = logging.getLogger(__name__)
+
+CRASHED = "the worker process died while this method ran"
+CRASHED_EARLY = "the worker process died while the image was read and the model first ran on it"
 
 
 def run_config(config: RunConfig, crashes: Sequence[Crash], tell: Listener) -> None:
@@ -30,32 +34,30 @@ def run_config(config: RunConfig, crashes: Sequence[Crash], tell: Listener) -> N
 
     Args:
         config: The config, paths resolved.
-        crashes: Jobs that took an earlier worker down; a job of one method among them is given up as `failed`.
-        tell: Gets every event.
+        crashes: Jobs of this run that took an earlier worker down: they are run in halves, and what is left of them
+            in the end is `failed`. Without any the run is a fresh one, and what failed before is tried again.
+        tell: Gets every event; before `started` nothing is written.
 
     Raises:
-        ConfigError, InputError, ModelError: The config is wrong; before the event `started` nothing has run.
+        ConfigError: The config is wrong, or its folder holds another run.
+        InputError: The first image cannot be read.
+        ModelError: The model cannot be built or loaded, or cannot run the first image.
         StoreError: The folder cannot be written, for instance because the disk is full.
     """
-    with planned(config) as plan:
-        identity = _identity(config)
-        store = Store.open(config.output, identity=identity, channels=config.channels)
+    check_config(config)
+    identity = identify(config)
+    check_folder(config.output, identity)
+    final = STATUSES if crashes else FINAL
+    with (
+        planned(config) as plan,
+        Store.open(config.output, channels=config.channels, final=final) as store,
+        logging_to(store.folder / LOG),
+    ):
         try:
             _Run(plan, store, identity, crashes, tell).run()
-        finally:
-            store.close()
-
-
-def _identity(config: RunConfig) -> dict[str, Any]:
-    """What makes a run what it is: the config without where it runs, and the contents of its files."""
-    content = config.model_dump(mode="json", by_alias=True, include=set(IDENTITY_FIELDS))
-    files = [config.model.checkpoint, *(p for i in config.images for p in (*i.path, i.label))]
-    return {**content, "files": {str(p): _sha256(p) for p in files if p is not None}}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        except Exception:
+            log.exception("the run stopped")
+            raise
 
 
 class _Run:
@@ -65,19 +67,29 @@ class _Run:
         self, plan: Plan, store: Store, identity: dict[str, Any], crashes: Sequence[Crash], tell: Listener
     ) -> None:
         self.plan, self.store, self.identity, self.crashes, self.tell = plan, store, identity, crashes, tell
-        self.started, self.clock = datetime.now(UTC), time.perf_counter()
-        self.finished = store.finished()
-        self.images: list[dict[str, Any]] = []
+        self.clock = time.perf_counter()
+        self.before = read_run(store.folder) if (store.folder / RUN).is_file() else {}
+        self.finished = store.finished
+        self.images: dict[str, Record] = {i["name"]: i for i in self.before.get("images", [])}
         self.number = 0
 
     def run(self) -> None:
         """Everything that is left, then the report."""
-        self._log_to_folder()
+        log.info("run with %s", ", ".join(f"{name} {version}" for name, version in versions().items()))
         self._write_run("running")
-        jobs = sum(len(self._jobs(image)) for image in self.plan.images)
-        self.tell({"kind": "started", "folder": str(self.store.folder), "jobs": jobs, "warnings": self.plan.warnings})
+        left = {image.name: self._jobs(image) for image in self.plan.images}
+        self.tell(
+            {
+                "kind": "started",
+                "folder": str(self.store.folder),
+                "jobs": sum(map(len, left.values())),
+                "passes": sum(self._passes(job) for jobs in left.values() for job in jobs),
+                "warnings": self.plan.warnings,
+            }
+        )
         for image in self.plan.images:
-            self._run_image(image)
+            if left[image.name]:
+                self._run_image(image, left[image.name])
         self._write_run("finished")
         from torchesegeta.report import write_report
 
@@ -85,71 +97,81 @@ class _Run:
         self.tell({"kind": "finished", "counts": self.store.counts(), "report": str(report)})
 
     def _jobs(self, image: PlannedImage) -> list[Job]:
-        return per_image(self.plan, self.finished, self.crashes, image.name)
+        return remaining(self.plan.jobs, image.name, self.finished, self.crashes)
 
-    def _run_image(self, image: PlannedImage) -> None:
-        jobs = self._jobs(image)
+    def _passes(self, job: Job) -> int:
+        """Planned passes, for the time that is left; targets are counted in the first image."""
+        bound = self.plan.first.bound
+        return sum(job.passes(len(bound.names) - len(bound.incompatible)).values())
+
+    def _run_image(self, image: PlannedImage, jobs: Sequence[Job]) -> None:
+        if (image.name, frozenset()) in self.crashes:
+            self._fail(image.name, jobs, "failed", CRASHED_EARLY)
+            return
+        self.tell({"kind": "image", "image": image.name})
         try:
             session = self.plan.session(image)
             _ = session.bound
         except StoreError:
             raise
         except EsegetaError as error:
-            self._fail(image.name, jobs, str(error))
+            status: Status = "incompatible" if isinstance(error, IncompatibleError) else "failed"
+            self._fail(image.name, jobs, status, str(error))
             return
-        self.images.append(_describe(session, image))
+        self.images[image.name] = _describe(session, image)
         self._write_run("running")
-        if jobs:
-            drawing = Drawing(session, self.store, self.plan.config.convention)
-            drawing.prediction()
-            for job in jobs:
-                self._run_job(job, session, drawing)
+        drawing = Drawing(session, self.store, self.plan.config.convention)
+        drawing.prediction()
+        for job in jobs:
+            self._run_job(job, session, drawing)
+            self._write_run("running")
 
     def _run_job(self, job: Job, session: Session, drawing: Drawing) -> None:
         labels, name = [task.label for task in job.tasks], session.image.name
-        if len(labels) == 1 and (name, frozenset(labels)) in self.crashes:
-            self._fail(name, [job], "the worker process died while this method ran; see the log")
+        if (name, frozenset(labels)) in self.crashes:
+            self._fail(name, [job], "failed", CRASHED)
             return
         self.number += 1
-        self.tell({"kind": "job", "image": name, "labels": labels, "number": self.number, "total": job.sweep.count})
+        passes = self._passes(job)
+        self.tell({"kind": "job", "image": name, "labels": labels, "number": self.number, "passes": passes})
         log.info("%s: sweep %s for %s", name, job.sweep, ", ".join(labels))
         maps = run_job(job, session, lambda done, total: self.tell({"kind": "progress", "done": done, "total": total}))
         for label, group in groupby(maps, key=lambda m: m.label):
-            self._store_task(name, label, group, session, drawing)
+            self._store_task(label, group, session, drawing)
 
-    def _store_task(
-        self, image: str, label: str, maps: Iterator[Attribution], session: Session, drawing: Drawing
-    ) -> None:
+    def _store_task(self, label: str, maps: Iterator[Attribution], session: Session, drawing: Drawing) -> None:
         kept = []
         for attribution in maps:
-            record = self.store.save(attribution, session.image)
+            record = describe(attribution)
+            self.store.save(attribution, session.image, record)
             drawing.map(attribution, record)
-            self.store.add(record)
-            self._tell_map(record)
+            self._add(record)
             kept.append(attribution)
-        drawing.overview(label, kept)
-        self.store.add({"record": "task", "image": image, "label": label})
+        drawing.overview(kept)
+        self.store.close_task(session.image.name, kept[0].method, label)
 
-    def _fail(self, image: str, jobs: Sequence[Job], reason: str) -> None:
+    def _fail(self, image: str, jobs: Sequence[Job], status: Status, reason: str) -> None:
         """Record every task of some jobs as failed."""
         for task in (task for job in jobs for task in job.tasks):
+            method = task.method
             for place in task.places:
-                failed = Attribution(
-                    task.method.name, task.label, None, None, place, image,
-                    status="failed", reason=reason, parameters=task.method.parameters(),
-                )  # fmt: skip
-                record = describe(failed)
-                self.store.add(record)
-                self._tell_map(record)
+                failed = Attribution(method.name, task.label, None, None, place, image, status=status, reason=reason)
+                failed.parameters = method.parameters()
+                failed.space = "image" if method.in_image_space(place) else "layer"
+                self._add(describe(failed))
+            self.store.close_task(image, method.name, task.label)
 
-    def _tell_map(self, record: dict[str, Any]) -> None:
+    def _add(self, record: Record) -> None:
+        self.store.add(record)
         keys = ("image", "label", "layer", "target", "status", "reason")
         self.tell({"kind": "map", **{k: record[k] for k in keys}})  # type: ignore[typeddict-item]
         if record["status"] != "ok":
-            log.warning("%s: %s", " ".join(str(record[k]) for k in keys[:4]), record["reason"])
+            where = " ".join(str(record[k]) for k in keys[:4] if record[k] is not None)
+            log.warning("%s: %s: %s", record["status"], where, record["reason"])
 
     def _write_run(self, state: str) -> None:
-        config = self.plan.config
+        config, now = self.plan.config, datetime.now(UTC).isoformat(timespec="seconds")
+        names = [image.name for image in self.plan.images if image.name in self.images]
         self.store.write_run(
             {
                 "state": state,
@@ -159,31 +181,23 @@ class _Run:
                 "device": str(self.plan.runner.device),
                 "precision": config.precision,
                 "seed": config.seed,
-                "started": self.started.isoformat(timespec="seconds"),
-                "finished": datetime.now(UTC).isoformat(timespec="seconds") if state == "finished" else None,
-                "seconds": round(time.perf_counter() - self.clock, 2),
+                "started": self.before.get("started", now),
+                "finished": now if state == "finished" else None,
+                "seconds": round(self.before.get("seconds", 0) + time.perf_counter() - self.clock, 2),
                 "counts": self.store.counts(),
                 "class_names": list(config.model.class_names),
-                "images": self.images,
+                "images": [self.images[name] for name in names],
                 "warnings": self.plan.warnings,
-                "notes": [],
+                "notes": list(config.notes),
             }
         )
 
-    def _log_to_folder(self) -> None:
-        handler = logging.FileHandler(self.store.folder / "log.txt", encoding="utf-8")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        logging.captureWarnings(True)
-        root = logging.getLogger()
-        root.addHandler(handler)
-        root.setLevel(logging.INFO)
 
-
-def _describe(session: Session, image: PlannedImage) -> dict[str, Any]:
+def _describe(session: Session, image: PlannedImage) -> Record:
     data = session.image
     return {
         "name": data.name,
-        "path": [str(p) for p in image.config.path],
+        "path": [str(path) for path in image.config.path],
         "shape": list(data.shape),
         "channels": len(data.data),
         "spacing": list(data.spacing),
@@ -196,4 +210,4 @@ def versions() -> dict[str, str]:
     from importlib.metadata import version
 
     packages = ("torchesegeta", "torch", "monai", "numpy", "scipy", "nibabel")
-    return {"python": platform.python_version(), **{p: version(p) for p in packages}}
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}

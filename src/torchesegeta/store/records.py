@@ -6,16 +6,17 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from torchesegeta.errors import StoreError
 from torchesegeta.inputs import replacing
-from torchesegeta.types import Attribution
+from torchesegeta.types import Attribution, Status
 
 RUN = "run.json"
 MANIFEST = "manifest.jsonl"
 SCHEMA = 1
-FINAL = ("ok", "partial", "incompatible")
+STATUSES: tuple[Status, ...] = get_args(Status)
+FINAL: tuple[Status, ...] = ("ok", "partial", "incompatible")
 """Statuses that another try would not change."""
 WORST_FIRST = ("failed", "timeout", "partial", "ok", "incompatible")
 

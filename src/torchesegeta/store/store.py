@@ -110,7 +110,7 @@ class Store:
     def _keep(self, final: Collection[str]) -> None:
         """Read the manifest; keep what belongs to finished tasks."""
         self.records = {key_of(record): record for record in read_manifest(self.folder)}
-        done = self.finished(final)
+        done = {task for task in self.finished if all(self._is_whole(r, final) for r in self._maps(*task))}
         self.records = {key: r for key, r in self.records.items() if (r.get("image"), r.get("label")) in done}
         path, content = self.folder / MANIFEST, b"".join(map(to_line, self.records.values()))
         if path.exists() and path.read_bytes() != content:
@@ -131,25 +131,20 @@ class Store:
             self._lock.close()
             self._lock = None
 
-    def finished(self, final: Collection[str] = FINAL) -> set[tuple[str, str]]:
-        """(image, label) of tasks whose maps all have a final status, and whose files are as they were written.
+    @property
+    def finished(self) -> set[tuple[str, str]]:
+        """(image, label) of the tasks that were closed; after opening, those that need not be run again."""
+        return {(r["image"], r["label"]) for r in self.records.values() if r["record"] == "task"}
 
-        Args:
-            final: The statuses that count.
-        """
-        tasks = {(r["image"], r["label"]): r["maps"] for r in self.records.values() if r["record"] == "task"}
-        whole = dict.fromkeys(tasks, 0)
-        for record in self.records.values():
-            if record["record"] == "map" and record["status"] in final and self._is_whole(record):
-                task = (record["image"], record["label"])
-                whole[task] = whole.get(task, 0) + 1
-        return {task for task, maps in tasks.items() if whole[task] == maps}
+    def _maps(self, image: str, label: str) -> list[Record]:
+        return [r for r in self.records.values() if r["record"] == "map" and (r["image"], r["label"]) == (image, label)]
 
-    def _is_whole(self, record: Mapping[str, Any]) -> bool:
+    def _is_whole(self, record: Record, final: Collection[str]) -> bool:
+        """Whether a map has a final status, and its files are as they were written."""
         files = record["files"]
-        if not all((self.folder / name).is_file() for name in files.values()):
+        if record["status"] not in final or not all((self.folder / name).is_file() for name in files.values()):
             return False
-        return "values" not in files or _sha256(self.folder / files["values"]) == record.get("sha256")
+        return "values" not in files or _sha256(self.folder / files["values"]) == record["sha256"]
 
     def save(self, attribution: Attribution, image: Image | None, record: Record) -> None:
         """Write a map's values, and note the file in its record.
@@ -198,8 +193,7 @@ class Store:
         Raises:
             StoreError: It cannot be written.
         """
-        own = [r for r in self.records.values() if r["record"] == "map" and (r["image"], r["label"]) == (image, label)]
-        self.add(task_record(image, method, label, own))
+        self.add(task_record(image, method, label, self._maps(image, label)))
 
     def write_run(self, content: Mapping[str, Any]) -> None:
         """Write `run.json` whole.

@@ -127,13 +127,18 @@ class Sweep(ABC):
         """Whether the scores of the image and of a baseline are taken too (for completeness)."""
         return False
 
-    def baseline(self, image: Tensor) -> Tensor | None:
-        """The baseline, (C, *spatial), of sweeps that have one."""
+    def baseline(self, image: Tensor, key: str) -> Tensor | None:
+        """The baseline, (C, *spatial), of sweeps that have one.
+
+        Args:
+            image: (C, *spatial).
+            key: As of `points`.
+        """
         return None
 
-    def ends(self, image: Tensor) -> list[Tensor]:
+    def ends(self, image: Tensor, key: str) -> list[Tensor]:
         """All baselines, each (C, *spatial); the score's change is taken from their mean score."""
-        baseline = self.baseline(image)
+        baseline = self.baseline(image, key)
         return [] if baseline is None else [baseline]
 
     @property

@@ -41,7 +41,7 @@ class Noise(Sweep):
     def points(self, image: Tensor, key: str) -> Points:
         """See `Sweep.points`."""
         key = f"{key}|{replace(self, samples=0)!r}"
-        origins = [b.resolve(image, seed=key) for b in self.baselines]
+        origins = [b.resolve(image, seed=f"{key}|{i}") for i, b in enumerate(self.baselines)]
         return _Mixed(image, self, key, origins) if origins else _Noisy(image, self, key)
 
 
@@ -53,7 +53,8 @@ def noise_at(shape: tuple[int, ...], key: str, index: int) -> Tensor:
 def mixing_at(count: int, key: str, index: int) -> tuple[float, int]:
     """Draw `index` of the mixing coefficient in [0, 1) and of the baseline among `count`."""
     source = generator(f"{key}|mixing", index)
-    return float(torch.rand((), generator=source)), int(torch.randint(count, (), generator=source))
+    share = torch.rand((), generator=source, dtype=torch.float32, device="cpu")
+    return float(share), int(torch.randint(count, (), generator=source, device="cpu"))
 
 
 class _Noisy(Points):

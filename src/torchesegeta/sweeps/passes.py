@@ -12,6 +12,7 @@ from torch.autograd.graph import GradientEdge
 
 from torchesegeta.errors import IncompatibleError, ModelError
 from torchesegeta.sweeps.capture import Capture, Record, Stop
+from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.session import Session
 
 
@@ -73,6 +74,7 @@ def backward_pass(
 
     Raises:
         IncompatibleError: The score has no gradient at all.
+        ModelError: Autograd cannot go back through the model.
     """
     if not score.requires_grad:
         raise IncompatibleError(
@@ -84,7 +86,7 @@ def backward_pass(
     found: list[Tensor | None] = []
     if wanted:
         session.runner.passes.backward += len(score)
-        found = list(torch.autograd.grad(score.sum(), wanted, retain_graph=keep, allow_unused=True))
+        found = _gradients(score, wanted, keep=keep)
     at_input = found.pop(0) if batch is not None else None
     if batch is not None and at_input is None:
         at_input = torch.zeros_like(batch)
@@ -93,6 +95,15 @@ def backward_pass(
     for layer in edges.keys() - known:
         slopes[layer] = IncompatibleError(f"layer {layer!r} does not depend on the image")
     return at_input, slopes
+
+
+def _gradients(score: Tensor, wanted: list[Any], *, keep: bool) -> list[Tensor | None]:
+    try:
+        return list(torch.autograd.grad(score.sum(), wanted, retain_graph=keep, allow_unused=True))
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
+        raise ModelError(f"the model has no backward pass: {error}") from error
 
 
 def seeded_pass(
@@ -113,7 +124,8 @@ def seeded_pass(
     if record.edge is None:
         raise IncompatibleError(f"layer {layer!r} does not depend on the image")
     session.runner.passes.backward += len(batch)
-    (found,) = torch.autograd.grad([record.edge], [batch], [seed(record.values)], retain_graph=True, allow_unused=True)
+    start = seed(record.values)
+    (found,) = torch.autograd.grad([record.edge], [batch], [start], retain_graph=True, allow_unused=True)
     if found is None:
         raise IncompatibleError(f"layer {layer!r} does not depend on the image")
     return found

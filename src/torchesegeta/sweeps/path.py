@@ -41,22 +41,23 @@ class Path(Sweep):
         """One more than steps."""
         return self.steps + 1
 
-    def baseline(self, image: Tensor) -> Tensor:
+    def baseline(self, image: Tensor, key: str) -> Tensor:
         """The path's origin, (C, *spatial)."""
-        return self.origin.resolve(image, seed=repr(self.origin))
+        return self.origin.resolve(image, seed=f"{key}|{self.origin!r}")
 
     def points(self, image: Tensor, key: str) -> Points:
         """See `Sweep.points`."""
-        return _Line(image, self.baseline(image), *nodes_and_weights(self.quadrature, self.steps))
+        return _Line(image, self.baseline(image, key), *nodes_and_weights(self.quadrature, self.steps))
 
 
 class _Line(Points):
     def __init__(self, image: Tensor, origin: Tensor, nodes: np.ndarray, weights: np.ndarray) -> None:
         self.origin = origin
         self.direction = image - origin
-        self.nodes = torch.as_tensor(nodes).to(image)
-        self.weights = torch.as_tensor(weights).to(image)
-        self.edges = torch.as_tensor(np.concatenate([[0.0], np.cumsum(weights)[:-1], [1.0]])).to(image)
+        edges = np.concatenate([[0.0], np.cumsum(weights)[:-1], [1.0]])
+        self.nodes, self.weights, self.edges = (
+            torch.as_tensor(values, dtype=image.dtype, device=image.device) for values in (nodes, weights, edges)
+        )
 
     def at(self, indices: range) -> Tensor:
         return self._along(self.nodes[indices.start : indices.stop])

@@ -88,15 +88,21 @@ class Runner:
 def prepared(model: nn.Module, device: torch.device, seed: int) -> Iterator[nn.Module]:
     """Make a model ready, and give it back as it was: mode, device, buffers; the global random state too.
 
-    A compiled model is unwrapped: hooks and rules do not act on compiled code.
+    A compiled model is unwrapped: hooks and rules do not act on compiled code. The caller's gradient mode and autocast
+    are of no consequence inside.
     """
     inner = getattr(model, "_orig_mod", model)
     modes = [(m, m.training) for m in inner.modules()]
     buffers = [(m, name, b, b.clone()) for m in inner.modules() for name, b in m._buffers.items() if b is not None]
     homes = [(p, p.device) for p in inner.parameters()]
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), torch.inference_mode(False), torch.enable_grad():
-        torch.manual_seed(seed)
+    with (
+        torch.random.fork_rng(devices=devices),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.autocast(device.type, enabled=False),
+    ):
+        _seed(device, seed)
         try:
             inner.to(device).eval()
             yield inner
@@ -104,8 +110,17 @@ def prepared(model: nn.Module, device: torch.device, seed: int) -> Iterator[nn.M
             for module, training in modes:
                 module.training = training
             for parameter, home in homes:
-                parameter.data = parameter.data.to(home)
+                if parameter.device != home:
+                    parameter.data = parameter.data.to(home)
             _restore(buffers)
+
+
+def _seed(device: torch.device, seed: int) -> None:
+    """Seed the generators that `fork_rng` gives back; `torch.manual_seed` would seed those of all GPUs."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
 
 
 @torch.no_grad()

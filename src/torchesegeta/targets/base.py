@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -19,6 +19,7 @@ Activation = Literal["softmax", "sigmoid", "none"]
 ScoreKind = Literal["logit", "probability", "log_odds"]
 Reduction = Literal["sum", "mean"]
 ClassReference = int | str
+Classes = Annotated[tuple[ClassReference, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,13 @@ class OutputInfo:
         return max(2, output.shape[1])
 
     def resolved(self, output: Tensor) -> Activation:
-        """The activation, where it was left open."""
+        """The activation, where it was left open.
+
+        Raises:
+            ConfigError: A softmax over a single channel is 1 everywhere.
+        """
+        if self.activation == "softmax" and output.shape[1] == 1:
+            raise ConfigError("activation: 'softmax' needs several channels, the model's output has one; use 'sigmoid'")
         if self.activation is not None:
             return self.activation
         return "sigmoid" if output.shape[1] == 1 else "softmax"
@@ -59,6 +66,18 @@ class OutputInfo:
         if not 0 <= reference < count:
             raise ConfigError(f"target: class {reference} does not exist; the model has the classes 0 to {count - 1}")
         return reference
+
+    def indices(self, references: Sequence[ClassReference], output: Tensor) -> list[int]:
+        """The indices of several classes.
+
+        Raises:
+            ConfigError: There is no such class, or one stands twice.
+        """
+        found = [self.index(reference, output) for reference in references]
+        for index in found:
+            if found.count(index) > 1:
+                raise ConfigError(f"target: class {self.name(index)!r} stands {found.count(index)} times")
+        return found
 
     def name(self, index: int) -> str:
         """The name of a class, or its index as text."""
@@ -132,7 +151,7 @@ def class_scores(output: Tensor, info: OutputInfo, kind: ScoreKind = "logit") ->
         info: What is known of the output.
         kind: The raw output (`logit`), its probability, or log p / (1 − p).
     """
-    if kind == "logit":
+    if kind == "logit" or (kind == "log_odds" and info.resolved(output) == "sigmoid"):
         return torch.cat([-output, output], 1) if output.shape[1] == 1 else output
     p = probabilities(output, info)
     if output.shape[1] == 1:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from torchesegeta.targets.base import (
     BoundTarget,
+    Classes,
     ClassReference,
     OutputInfo,
     ScoreKind,
@@ -28,9 +29,7 @@ class ClassTarget(Target):
     """
 
     kind: Literal["class"] = "class"
-    classes: tuple[ClassReference, ...] | None = Field(
-        None, description="Class names or indices; without: the predicted class."
-    )
+    classes: Classes | None = Field(None, description="Class names or indices; without: the predicted class.")
     score: ScoreKind = Field("logit", description="The raw output, its probability, or its log-odds.")
 
     def bind(self, output: Tensor, image: Image, info: OutputInfo) -> BoundTarget:
@@ -48,7 +47,7 @@ class ClassTarget(Target):
 
     def _indices(self, output: Tensor, info: OutputInfo) -> list[int]:
         if self.classes is not None:
-            return [info.index(c, output) for c in self.classes]
+            return info.indices(self.classes, output)
         p = probabilities(output, info)
         return [int(p[0, 0] > 0.5)] if output.shape[1] == 1 else [int(p[0].argmax())]
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from torchesegeta.targets.base import (
     BoundTarget,
+    Classes,
     ClassReference,
     OutputInfo,
     Reduction,
@@ -27,7 +28,7 @@ class MulticlassTarget(Target):
     """Sum (or mean) of each class's scores over the voxels that are predicted as it."""
 
     kind: Literal["multiclass"] = "multiclass"
-    classes: tuple[ClassReference, ...] | None = Field(
+    classes: Classes | None = Field(
         None, description="Class names or indices; without: every class that is predicted somewhere."
     )
     score: ScoreKind = Field("logit", description="The raw output, its probability, or its log-odds, per voxel.")
@@ -41,7 +42,7 @@ class MulticlassTarget(Target):
         require_spatial(output, image, "multiclass")
         where = regions(output, info)
         predicted = where[0].flatten(1).any(1).tolist()
-        wanted = [info.index(c, output) for c in self.classes or ()]
+        wanted = info.indices(self.classes or (), output)
         indices = wanted if self.classes is not None else [c for c, some in enumerate(predicted) if some]
         missing = {
             info.name(c): f"class {info.name(c)!r} is predicted nowhere in this image"

@@ -27,7 +27,7 @@ def _expand(value: Any) -> Any:
     if isinstance(value, dict):
         kind = value.get("kind")
         if kind not in KINDS:
-            raise ValueError(unknown("target.kind", kind, KINDS))
+            raise ValueError(unknown("kind", kind, KINDS))
     elif not isinstance(value, Target):
         raise ValueError(f"expected a class index or name, a list of them, or a mapping with a 'kind'; got {value!r}")
     return value

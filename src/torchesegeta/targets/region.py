@@ -46,7 +46,7 @@ class RegionTarget(Target):
     classes: Annotated[tuple[ClassReference, ...], BeforeValidator(_classes)] = Field(
         alias="class", min_length=1, description="Class name or index, or several."
     )
-    mask: Annotated[ArrayValue | Path, BeforeValidator(_mask)] | None = Field(
+    mask: Annotated[Path | ArrayValue, BeforeValidator(_mask)] | None = Field(
         None, description="A label file on the image's grid (non-zero is inside), or an array (*spatial) from Python."
     )
     box: tuple[tuple[int, int], ...] | None = Field(None, description="[start, stop) along each spatial axis.")
@@ -69,7 +69,7 @@ class RegionTarget(Target):
     def bind(self, output: Tensor, image: Image, info: OutputInfo) -> BoundTarget:
         """See `Target.bind`."""
         require_spatial(output, image, "region")
-        indices = [info.index(c, output) for c in self.classes]
+        indices = info.indices(self.classes, output)
         where = torch.stack([self._region(output, image, info, c) for c in indices])[None].to(output.device)
         names = names_of(indices, info)
         empty = {n: self._why_empty(n) for n, inside in zip(names, where[0], strict=True) if not inside.any()}
@@ -90,7 +90,7 @@ class RegionTarget(Target):
             return self._mask_region(image)
         if self.component is not None:
             return _component(regions(output, info)[0, index], self.component)
-        inside = torch.zeros(image.shape, dtype=torch.bool)
+        inside = torch.zeros(image.shape, dtype=torch.bool, device="cpu")
         box = self.box if self.box is not None else tuple((v, v + 1) for v in self.voxel or ())
         if len(box) != image.spatial_dims:
             raise IncompatibleError(f"target.region has {len(box)} axes; the image has {image.spatial_dims}")

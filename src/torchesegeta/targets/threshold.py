@@ -34,7 +34,7 @@ class _Split:
             raise IncompatibleError(
                 f"target.kind 'threshold': output channel {channels} is constant, Otsu cannot split it"
             )
-        scaled = ((flat - minimum) / extent).cpu().numpy()
+        scaled = ((flat - minimum) / extent).double().cpu().numpy()
         thresholds = [[threshold_otsu(channel) for channel in sample] for sample in scaled]
         return cls(minimum, extent, torch.tensor(thresholds, dtype=flat.dtype, device=flat.device)[..., None])
 

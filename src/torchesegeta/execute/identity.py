@@ -1,0 +1,53 @@
+"""What makes a run what it is: a folder is resumed only where this is equal."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torchesegeta.config import RunConfig
+from torchesegeta.errors import InputError
+
+FIELDS = ("model", "images", "preprocess", "target", "layers", "methods", "precision", "seed", "channels")
+"""Fields of a config that change maps or their files; the others say where a run happens and how it is drawn."""
+
+
+def identify(config: RunConfig) -> dict[str, Any]:
+    """Everything that decides on the maps of a run: its fields, and the contents of its files.
+
+    Of paths only the names count, so that a project may be moved.
+
+    Args:
+        config: The config, paths resolved; its files exist.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
+    files = config.files()
+    source, _, name = config.model.factory.rpartition(":")
+    if source.endswith(".py"):
+        files["model.factory"] = Path(source)
+    names = {str(path): path.name for path in files.values()}
+    names[config.model.factory] = f"{Path(source).name}:{name}"
+    content = config.model_dump(mode="json", by_alias=True, include=set(FIELDS))
+    return {**_renamed(content, names), "files": {field: _sha256(path) for field, path in files.items()}}
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _renamed(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None  # a factory's file: building the model says it better
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,7 @@
+"""Config to validated jobs, and what they will cost: what a user can get wrong is found before anything runs."""
+
+from torchesegeta.plan.estimate import Estimate, estimate
+from torchesegeta.plan.images import PlannedImage, name_images
+from torchesegeta.plan.plan import Plan, check_config, planned
+
+__all__ = ["Estimate", "Plan", "PlannedImage", "check_config", "estimate", "name_images", "planned"]

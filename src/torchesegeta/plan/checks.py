@@ -1,0 +1,93 @@
+"""Names in a config that only the model or the image can judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from torchesegeta.config import RunConfig
+from torchesegeta.errors import ConfigError, IncompatibleError
+from torchesegeta.methods import Method
+from torchesegeta.store import slug
+from torchesegeta.sweeps import LayerInfo, Session
+from torchesegeta.sweeps.capture import check_layers
+from torchesegeta.sweeps.passes import forward_pass
+from torchesegeta.types import Image
+
+Parsed = Sequence[tuple[str, Method]]
+
+
+def check_distinct(field: str, names: Sequence[str]) -> None:
+    """Refuse names that would give the same files.
+
+    Raises:
+        ConfigError: Two names are equal, or too much alike.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(slug(name), name)
+        if names.count(name) > 1:
+            raise ConfigError(f"{field}: the name {name!r} stands {names.count(name)} times")
+        if other != name:
+            raise ConfigError(f"{field}: {other!r} and {name!r} would give files of the same name; change one")
+
+
+def check_class_names(names: Sequence[str], layers: Sequence[LayerInfo]) -> None:
+    """Refuse more names than the model has classes, as far as a layer shows them.
+
+    Raises:
+        ConfigError: There are more.
+    """
+    for shape in (shape for info in layers if info.is_output for shape in info.shapes):
+        if len(names) > max(2, shape[0]):
+            raise ConfigError(f"model.class_names: {len(names)} names; the model has {max(2, shape[0])} classes")
+
+
+def check_dimensions(parsed: Parsed, image: Image) -> None:
+    """Refuse methods that do not work in the image's dimensions.
+
+    Raises:
+        ConfigError: One does not.
+    """
+    for i, (label, method) in enumerate(parsed):
+        if image.spatial_dims not in method.spatial_dims:
+            allowed = " or ".join(f"{dims}D" for dims in method.spatial_dims)
+            raise ConfigError(f"methods[{i}]: {label!r} works in {allowed}; {image.name!r} is {image.spatial_dims}D")
+
+
+def check_named_layers(config: RunConfig, parsed: Parsed, session: Session) -> None:
+    """Refuse layers that cannot be recorded: unknown, not called, called several times, with several outputs.
+
+    Runs a pass where layers are named.
+
+    Raises:
+        ConfigError: With the field, and the nearest name or the possible ones.
+    """
+    named = list(_named_layers(config, parsed))
+    if not named:
+        return
+    for field, layer in named:
+        with _naming(field):
+            check_layers(session.runner.model, [layer])
+    layers = list(dict.fromkeys(layer for _, layer in named))
+    _, capture = forward_pass(session, session.data[None].clone(), layers, scored=False)
+    for field, layer in named:
+        with _naming(field):
+            capture.record(layer)
+
+
+def _named_layers(config: RunConfig, parsed: Parsed) -> Iterator[tuple[str, str]]:
+    for i, layer in enumerate(config.layers or ()):
+        yield f"layers[{i}]", layer
+    for i, (_, method) in enumerate(parsed):
+        for j, layer in enumerate(getattr(method, "layers", None) or ()):
+            yield f"methods[{i}].layers[{j}]", layer
+
+
+@contextmanager
+def _naming(field: str) -> Iterator[None]:
+    """Says in which field an unfit layer stands."""
+    try:
+        yield
+    except IncompatibleError as error:
+        raise ConfigError(f"{field}: {error}") from error

@@ -1,0 +1,151 @@
+"""What a plan will cost: a pass like those of its sweeps is run, timed and measured."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+from torchesegeta.errors import ModelError
+from torchesegeta.jobs import Job
+from torchesegeta.plan.plan import Plan
+from torchesegeta.sweeps import NEEDS_SCORE, Read, Session
+from torchesegeta.sweeps.base import NEEDS_LAYER
+from torchesegeta.sweeps.capture import LayerName
+from torchesegeta.sweeps.chunks import is_out_of_memory
+from torchesegeta.sweeps.memory import PeakMemory
+
+WORTH_REPEATING = 1.0
+"""Seconds below which a measurement is repeated, since the first passes of a process are slower."""
+FLOAT = 4
+"""Bytes."""
+DRAWING = 300 * 2**20
+"""Bytes that drawing adds to the worker process and does not give back, as measured; the plan draws nothing."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a job will cost for one image of the first one's size.
+
+    Attributes:
+        passes: Forward and backward passes, of single points.
+        seconds: Wall time of these passes; without reading images, drawing and writing.
+        memory: Bytes at the peak, rather too many than too few, to be held against `peak_memory_bytes` in the
+            manifest: on a CPU of the whole process, of which Python, PyTorch and drawing take some 0.7 GiB; on a GPU
+            what PyTorch allocates there. It holds weights, the activations kept for the backward pass, gradients,
+            records of layers and the readouts' maps.
+    """
+
+    passes: dict[str, int]
+    seconds: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """Of a chunk: seconds of a point's forward and backward pass, bytes at the peak."""
+
+    forward: float
+    backward: float
+    peak: int
+
+
+def estimate(plan: Plan) -> list[tuple[Job, Estimate]]:
+    """What each job will cost for the first image.
+
+    Raises:
+        ModelError: A single point does not fit into memory, or the model has no backward pass.
+    """
+    costs: dict[tuple[int, bool], _Cost] = {}
+    results = []
+    for job in plan.jobs:
+        reads = [task.method.reads_at(place) for task in job.tasks for place in task.places]
+        backward = any(r & (NEEDS_SCORE | Read.SEEDED_GRADIENT) for r in reads)
+        kind = (min(plan.first.chunks().size, job.sweep.count), backward)
+        if kind not in costs:
+            costs[kind] = _measure(plan.first, *kind)
+        results.append((job, _estimate(plan, job, costs[kind], kind[0])))
+    return results
+
+
+def _estimate(plan: Plan, job: Job, cost: _Cost, chunk: int) -> Estimate:
+    bound = plan.first.bound
+    targets = len(bound.names) - len(bound.incompatible)
+    passes = job.passes(targets)
+    seconds = passes["forward"] * cost.forward + passes["backward"] * cost.backward
+    drawing = DRAWING if plan.runner.device.type == "cpu" else 0
+    return Estimate(passes, seconds, cost.peak + _records(plan, job, chunk) + _maps(plan, job, targets) + drawing)
+
+
+def _records(plan: Plan, job: Job, chunk: int) -> int:
+    """Bytes of the layers' records: activations, gradients, and changes between corners, of a chunk."""
+    tensors: dict[str, int] = {}
+    for task in job.tasks:
+        for place in task.places:
+            read = task.method.reads_at(place)
+            if place is not None and read & NEEDS_LAYER:
+                copies = chunk * (1 + (Read.LAYER_GRADIENT in read)) + (chunk + 2) * (Read.CHANGE in read)
+                tensors[place] = max(copies, tensors.get(place, 0))
+    return FLOAT * sum(copies * _size(plan, place) for place, copies in tensors.items())
+
+
+def _maps(plan: Plan, job: Job, targets: int) -> int:
+    """Bytes of the maps that the readouts of a job keep until its end."""
+    total = 0
+    for task in job.tasks:
+        for place in task.places:
+            copies = targets if task.method.reads_at(place) & NEEDS_SCORE else 1
+            total += copies * _size(plan, place)
+    return FLOAT * total
+
+
+def _size(plan: Plan, place: str | None) -> int:
+    """Values of a layer, or of the image."""
+    shapes = {info.name: info.shapes for info in plan.layers}
+    name = LayerName.parse(place or "")
+    found = shapes.get(name.module, ())
+    output = name.output or 0
+    return prod(found[output]) if output < len(found) else plan.first.data.numel()
+
+
+def _measure(session: Session, chunk: int, scored: bool) -> _Cost:
+    try:
+        first = _pass(session, chunk, scored)
+        again = _pass(session, chunk, scored) if first.forward + first.backward < WORTH_REPEATING else first
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ModelError(f"out of memory with {chunk} points at once; work on a smaller image or a crop") from error
+    return _Cost(min(first.forward, again.forward), min(first.backward, again.backward), max(first.peak, again.peak))
+
+
+def _pass(session: Session, chunk: int, scored: bool) -> _Cost:
+    runner, bound = session.runner, session.bound
+    points = session.data.expand(chunk, *session.data.shape).clone().requires_grad_(scored)
+    with PeakMemory(runner.device) as memory:
+        start = _now(runner.device)
+        with torch.set_grad_enabled(scored):
+            scores = bound.score(runner.forward(points, session.image.extras))
+        middle = _now(runner.device)
+        if scored and scores.requires_grad:
+            _backward(scores, points)
+        end = _now(runner.device)
+    return _Cost((middle - start) / chunk, (end - middle) / chunk, memory.peak or 0)
+
+
+def _backward(scores: Tensor, points: Tensor) -> None:
+    try:
+        torch.autograd.grad(scores[:, 0].sum(), points, allow_unused=True)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise ModelError(f"the model fails in the backward pass: {type(error).__name__}: {error}") from error
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()

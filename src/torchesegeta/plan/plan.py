@@ -1,0 +1,140 @@
+"""A plan: the model ready, the first image read, every name checked, the jobs laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from torchesegeta.config import RunConfig
+from torchesegeta.devices import model_dims, torch_device
+from torchesegeta.errors import ConfigError, IncompatibleError, InputError, ModelError
+from torchesegeta.inputs import build_transforms
+from torchesegeta.jobs import Job, group
+from torchesegeta.methods import Method
+from torchesegeta.models import load_model
+from torchesegeta.plan.checks import check_class_names, check_dimensions, check_distinct, check_named_layers
+from torchesegeta.plan.images import PlannedImage, check_files, name_images, read_planned
+from torchesegeta.sweeps import LayerInfo, Runner, Session, default_layer, prepared, probe_layers
+from torchesegeta.tasks import make_tasks, need_default_layer, parse_methods
+from torchesegeta.types import Image
+
+
+@dataclass
+class Plan:
+    """What a run will do.
+
+    Attributes:
+        config: The config, paths resolved.
+        runner: The model, ready.
+        images: In order.
+        jobs: For each image.
+        layers: Every layer of the model, in order of execution.
+        first: The first image's session, already bound by the probing pass.
+        warnings: Of the whole run.
+        spatial_dims: Of the model; None where it does not tell.
+    """
+
+    config: RunConfig
+    runner: Runner
+    images: list[PlannedImage]
+    jobs: list[Job]
+    layers: list[LayerInfo]
+    first: Session
+    warnings: list[str]
+    spatial_dims: int | None
+
+    def session(self, image: PlannedImage) -> Session:
+        """The session of an image; reads it.
+
+        Raises:
+            InputError: It cannot be read.
+        """
+        if image is self.images[0]:
+            return self.first
+        return _session(self.config, self.runner, read_planned(image, self.config, self.spatial_dims))
+
+
+def check_config(config: RunConfig) -> None:
+    """Check what needs neither the model nor an image: files, names of images and methods, device, preprocessing.
+
+    Raises:
+        ConfigError: Something does not exist or does not fit.
+    """
+    labels = [label for label, _ in parse_methods(config.methods)]
+    check_files(config)
+    check_distinct("methods", labels)
+    check_distinct("images", [image.name for image in name_images(config)])
+    check_distinct("model.class_names", config.model.class_names)
+    torch_device(config.execution.devices[0], where="execution.devices[0]")
+    if config.preprocess:
+        build_transforms(config.preprocess)
+
+
+@contextmanager
+def planned(config: RunConfig) -> Iterator[Plan]:
+    """Plan a run: check every name, load the model and the first image, run a probing pass.
+
+    The model is ready to run inside the context.
+
+    Raises:
+        ConfigError: Something in the config does not exist or does not fit.
+        InputError: The first image cannot be read.
+        ModelError: The model cannot be built or loaded, or cannot run the first image.
+    """
+    check_config(config)
+    parsed, images = parse_methods(config.methods), name_images(config)
+    device = torch_device(config.execution.devices[0])
+    model, warnings = _load(config)
+    dims = model_dims(model)
+    try:
+        first = read_planned(images[0], config, dims)
+    except InputError as error:
+        raise InputError(f"images[0]: {error}") from error
+    with prepared(model, device, config.seed) as ready:
+        runner = Runner(ready, device, config.model.info, config.model.output)
+        session = _session(config, runner, first)
+        layers, jobs = _probe(config, parsed, session)
+        yield Plan(config, runner, images, jobs, layers, session, warnings, dims)
+
+
+def _load(config: RunConfig) -> tuple[nn.Module, list[str]]:
+    about = config.model
+    try:
+        return load_model(about.factory, about.arguments, about.checkpoint, seed=config.seed, folder=Path())
+    except (ConfigError, ModelError) as error:
+        raise type(error)(f"model: {error}") from error
+
+
+def _session(config: RunConfig, runner: Runner, image: Image) -> Session:
+    return Session(runner, image, config.target, seed=config.seed, chunk_size=config.execution.chunk_size)
+
+
+def _probe(
+    config: RunConfig, parsed: Sequence[tuple[str, Method]], session: Session
+) -> tuple[list[LayerInfo], list[Job]]:
+    """One pass over the first image: it binds the target and shows the layers."""
+    check_dimensions(parsed, session.image)
+    try:
+        layers = probe_layers(session)
+    except IncompatibleError as error:
+        raise ConfigError(str(error) if str(error).startswith("target") else f"target: {error}") from error
+    check_class_names(config.model.class_names, layers)
+    check_named_layers(config, parsed, session)
+    try:
+        named = _layers(config, parsed, layers, session.image.spatial_dims)
+    except IncompatibleError as error:
+        raise ConfigError(f"layers: {error}") from error
+    return layers, group(make_tasks(parsed, named))
+
+
+def _layers(
+    config: RunConfig, parsed: Sequence[tuple[str, Method]], layers: list[LayerInfo], spatial_dims: int
+) -> list[str]:
+    """The layers of methods that name none themselves."""
+    if config.layers is not None:
+        return list(config.layers)
+    return [default_layer(layers, spatial_dims)] if need_default_layer(parsed) else []

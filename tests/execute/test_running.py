@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+
+import torchesegeta as te
+from torchesegeta.execute import Event, drawing
+from torchesegeta.execute.worker import report_errors
+from torchesegeta.methods.saliency import Saliency
+from torchesegeta.models import build
+from torchesegeta.store import read_run
+
+from .project import AFFINE, Project
+
+NET = {"factory": "net.py:Net"}
+NOISY = {"name": "smoothgrad", "samples": 3}
+
+
+def kinds(events: list[Any]) -> list[str]:
+    return [event["kind"] for event in events if event["kind"] != "progress"]
+
+
+def labels(events: list[Any]) -> list[list[str]]:
+    return [event["labels"] for event in events if event["kind"] == "job"]
+
+
+def test_a_run_folder_holds_everything(project: Project) -> None:
+    events = project.run(project.config(images=[{"path": "a.nii.gz"}, {"path": "b.nii.gz"}]))
+    assert kinds(events)[:3] == ["started", "image", "job"] and kinds(events)[-1] == "finished"
+    run = read_run(project.output)
+    assert (run["state"], run["seed"], run["device"]) == ("finished", 0, "cpu")
+    assert run["counts"] == events[-1]["counts"] == {"ok": len(project.maps())}
+    assert [image["name"] for image in run["images"]] == ["a", "b"]
+    assert run["versions"]["torch"] == torch.__version__
+    assert "random weights" in run["warnings"][0]
+    for record in project.maps():
+        for name in record["files"].values():
+            assert (project.output / name).stat().st_size > 0
+        volume = nibabel.load(project.output / record["files"]["values"])
+        np.testing.assert_allclose(volume.affine, AFFINE, atol=1e-6)
+        assert volume.shape == (8, 9, 10)
+        sidecar = json.loads((project.output / record["files"]["sidecar"]).read_text())
+        assert sidecar == record
+    log = (project.output / "log.txt").read_text()
+    assert "INFO" in log and torch.__version__ in log
+
+
+def test_every_line_of_the_manifest_has_method_and_status(project: Project) -> None:
+    project.run(project.config(layers=["enc", "mid"]))
+    lines = [json.loads(line) for line in (project.output / "manifest.jsonl").read_text().splitlines()]
+    assert {line["record"] for line in lines} == {"map", "task", "figure"}
+    assert all({"method", "status"} <= set(line) for line in lines)
+
+
+def test_a_run_can_be_opened_in_python(project: Project) -> None:
+    project.run()
+    maps = te.load(project.output)
+    assert {m.method for m in maps} == {"saliency", "layer_gradcam"}
+    assert all(m.values is not None and m.values.shape == (1, 8, 9, 10) for m in maps)
+
+
+def test_logging_is_as_it_was(project: Project) -> None:
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers))
+    project.run()
+    assert (root.level, list(root.handlers)) == before
+    assert not list(project.folder.rglob(".part-*"))
+
+
+def test_a_second_run_does_nothing_again(project: Project) -> None:
+    project.run()
+    before = {p: p.read_bytes() for p in (project.output / "attributions").rglob("*") if p.is_file()}
+    lines, seconds = (project.output / "manifest.jsonl").read_bytes(), read_run(project.output)["seconds"]
+    events = project.run()
+    assert kinds(events) == ["started", "finished"]
+    assert events[0]["jobs"] == 0
+    assert {p: p.read_bytes() for p in before} == before
+    assert (project.output / "manifest.jsonl").read_bytes() == lines
+    assert read_run(project.output)["seconds"] >= seconds
+    assert [image["name"] for image in read_run(project.output)["images"]] == ["a"]
+
+
+def test_a_moved_project_resumes(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    first = Project(tmp_path / "one")
+    first.run()
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    shutil.rmtree(tmp_path / "one")
+    events: list[Any] = []
+    report_errors(tmp_path / "two" / "config.json", (), events.append)
+    assert kinds(events) == ["started", "finished"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("image", "the file of images[0].path[0]"),
+        ("checkpoint", "the file of model.checkpoint"),
+        ("factory", "the file of model.factory"),
+        ("methods", "differs in methods"),
+        ("seed", "differs in seed"),
+    ],
+)
+def test_a_changed_run_is_not_resumed(project: Project, change: str, message: str) -> None:
+    weights = project.folder / "weights.pt"
+    net = _net(project)
+    torch.save(net.state_dict(), weights)
+    fields: dict[str, Any] = {"model": {**NET, "checkpoint": "weights.pt"}, "methods": ["saliency"]}
+    project.run(project.config(**fields))
+    lines = (project.output / "manifest.jsonl").read_bytes()
+    match change:
+        case "image":
+            project.image("a.nii.gz", value=0.5)
+        case "checkpoint":
+            torch.save({key: value + 1 for key, value in net.state_dict().items()}, weights)
+        case "factory":
+            (project.folder / "net.py").write_text((project.folder / "net.py").read_text() + "\n# changed\n")
+        case "methods":
+            fields["methods"] = ["gradcam"]
+        case _:
+            fields["seed"] = 1
+    events = project.run(project.config(**fields))
+    assert kinds(events) == ["refused"]
+    assert message in events[0]["text"] and "choose another folder" in events[0]["text"]
+    assert (project.output / "manifest.jsonl").read_bytes() == lines
+
+
+def _net(project: Project) -> torch.nn.Module:
+    return build("net.py:Net", {}, seed=0, folder=project.folder)
+
+
+def test_a_mistake_is_told_before_what_differs(project: Project) -> None:
+    project.run()
+    assert "nearest: 'saliency'" in project.run(project.config(methods=["saliancy"]))[-1]["text"]
+
+
+def test_where_a_run_happens_may_change(project: Project) -> None:
+    project.run()
+    events = project.run(project.config(execution={"chunk_size": 1}, convention="neurological"))
+    assert kinds(events) == ["started", "finished"]
+
+
+def test_a_folder_with_other_things_is_refused(project: Project) -> None:
+    project.output.mkdir()
+    (project.output / "thesis.doc").write_text("precious")
+    events = project.run()
+    assert "holds 'thesis.doc' and no run; choose another folder" in events[0]["text"]
+    assert sorted(p.name for p in project.output.iterdir()) == ["thesis.doc"]
+
+
+def test_an_unreadable_second_image_costs_its_own_maps(project: Project) -> None:
+    (project.folder / "b.nii.gz").write_bytes((project.folder / "b.nii.gz").read_bytes()[:700])
+    config = project.config(images=[{"path": "a.nii.gz"}, {"path": "b.nii.gz"}], methods=["saliency", "gradcam"])
+    events = project.run(config)
+    assert kinds(events)[-1] == "finished"
+    assert project.statuses() == {
+        "a/saliency": "ok", "a/gradcam": "ok", "b/saliency": "failed", "b/gradcam": "failed"
+    }  # fmt: skip
+    (reason,) = {record["reason"] for record in project.maps() if record["status"] == "failed"}
+    assert "b.nii.gz cannot be read as NIfTI" in reason
+    assert "b.nii.gz cannot be read" in (project.output / "log.txt").read_text()
+
+
+def test_a_class_that_is_predicted_nowhere_is_incompatible(project: Project) -> None:
+    torch.manual_seed(0)
+    net = _net(project)
+    with torch.no_grad():
+        net.get_parameter("head.bias")[2] = -100
+    torch.save(net.state_dict(), project.folder / "weights.pt")
+    model = {**NET, "checkpoint": "weights.pt", "class_names": ["air", "white", "grey"]}
+    target = {"kind": "multiclass", "classes": ["air", "white", "grey"]}
+    events = project.run(project.config(model=model, target=target))
+    assert kinds(events)[-1] == "finished"
+    status = {(r["label"], r["target"]): (r["status"], r["reason"]) for r in project.maps()}
+    assert status["saliency", "grey"] == ("incompatible", "class 'grey' is predicted nowhere in this image")
+    assert "failed" not in project.statuses().values()
+    assert kinds(project.run(project.config(model=model, target=target))) == ["started", "finished"]
+
+
+def test_a_failed_method_costs_itself_and_is_tried_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Any:
+        raise ArithmeticError("the readout is broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Saliency, "readout", broken)
+        project.run(project.config(methods=["saliency", "gradcam"]))
+    assert project.statuses() == {"a/saliency": "failed", "a/gradcam": "ok"}
+    (reason,) = {record["reason"] for record in project.maps() if record["status"] == "failed"}
+    assert reason == "ArithmeticError: the readout is broken"
+    log = (project.output / "log.txt").read_text()
+    assert "Traceback" in log and "in broken" in log
+    again = project.run(project.config(methods=["saliency", "gradcam"]))
+    assert labels(again) == [["saliency"]]
+    assert project.statuses() == {"a/saliency": "ok", "a/gradcam": "ok"}
+    assert read_run(project.output)["counts"] == {"ok": len(project.maps())}
+
+
+def test_a_figure_that_cannot_be_drawn_costs_no_map(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> Any:
+        raise ValueError("no ink")
+
+    monkeypatch.setattr(drawing, "draw", broken)
+    events = project.run()
+    assert kinds(events)[-1] == "finished" and set(project.statuses().values()) == {"ok"}
+    assert all("figure" not in record["files"] for record in project.maps())
+    assert all("the figure could not be drawn; see log.txt" in record["warnings"] for record in project.maps())
+    assert "no ink" in (project.output / "log.txt").read_text()
+
+
+def test_a_measure_that_is_not_finite_is_null(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Saliency, "measures", lambda *_: {"gap": float("nan")})
+    project.run(project.config(methods=["saliency"]))
+    assert [record["measures"] for record in project.maps()] == [{"gap": None}] * len(project.maps())
+
+
+@pytest.mark.parametrize("calls", [2, 7, 12])
+def test_a_full_disk_leaves_no_half_file_and_the_run_resumes(
+    project: Project, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    config = project.config(methods=["saliency", NOISY])
+    left = calls
+
+    def full(descriptor: int, fsync: Any = os.fsync) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        events = project.run(config)
+    assert kinds(events)[-1] == "broken"
+    assert "cannot be written: No space left on device" in events[-1]["text"]
+    assert not list(project.output.rglob(".part-*"))
+    assert "No space left" in (project.output / "log.txt").read_text()
+    resumed = project.run(config)
+    assert kinds(resumed)[-1] == "finished" and set(project.statuses().values()) == {"ok"}
+    assert project.values() == fresh(project, methods=["saliency", NOISY])
+
+
+def fresh(project: Project, **changes: Any) -> dict[str, bytes]:
+    """The files of the same run, made without interruption."""
+    project.run(project.config("fresh.json", output="fresh", **changes))
+    return project.values(project.folder / "fresh")
+
+
+def test_an_interrupted_run_goes_on_where_it_was(project: Project) -> None:
+    class Cut(BaseException):
+        pass
+
+    def cut(event: Event) -> None:
+        if event["kind"] == "job" and event["labels"] == ["smoothgrad"]:
+            raise Cut
+
+    methods = ["saliency", "layer_gradcam", NOISY]
+    config = project.config(methods=methods)
+    with pytest.raises(Cut):
+        report_errors(config, (), cut)
+    assert project.state() == "running"
+    lines = (project.output / "manifest.jsonl").read_bytes()
+    with (project.output / "manifest.jsonl").open("ab") as stream:
+        stream.write(b'{"record": "map", "method": "smoo')
+    resumed = project.run(config)
+    assert labels(resumed) == [["smoothgrad"]]
+    assert (project.output / "manifest.jsonl").read_bytes().startswith(lines)
+    assert (project.state(), project.values()) == ("finished", fresh(project, methods=methods))
+
+
+def test_methods_of_a_job_that_crashed_are_run_apart(project: Project) -> None:
+    methods = ["saliency", "vanilla_backprop", "input_x_gradient"]
+    crashes = [("a", frozenset(methods)), ("a", frozenset(["saliency"]))]
+    events = project.run(project.config(methods=methods), crashes)
+    assert labels(events) == [["vanilla_backprop", "input_x_gradient"]]
+    assert project.statuses()["a/saliency"] == "failed"
+    (failed,) = (record for record in project.maps() if record["status"] == "failed")
+    assert failed["reason"] == "the worker process died while this method ran"
+
+
+def test_an_image_that_takes_the_worker_down_is_left_out(project: Project) -> None:
+    config = project.config(images=[{"path": "a.nii.gz"}, {"path": "b.nii.gz"}], methods=["saliency"])
+    project.run(config, [("b", frozenset())])
+    assert project.statuses() == {"a/saliency": "ok", "b/saliency": "failed"}
+
+
+def test_what_failed_is_not_tried_again_after_a_crash_in_the_same_run(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Any:
+        raise ArithmeticError
+
+    config = project.config(methods=["saliency"])
+    with monkeypatch.context() as patch:
+        patch.setattr(Saliency, "readout", broken)
+        project.run(config)
+    assert labels(project.run(config, [("a", frozenset(["other", "one"]))])) == []
+
+
+def test_an_unexpected_error_is_told_and_logged(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Any:
+        raise LookupError("a fault of ours")
+
+    monkeypatch.setattr(drawing.Drawing, "prediction", broken)
+    events = project.run()
+    assert (events[-1]["kind"], events[-1]["text"]) == (
+        "broken", "unexpected LookupError: a fault of ours; see log.txt"
+    )  # fmt: skip
+    assert "Traceback" in (project.output / "log.txt").read_text()

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+import torchesegeta as te
+from torchesegeta import console
+from torchesegeta.cli import app
+from torchesegeta.execute import Event, Listener, Outcome
+from torchesegeta.execute.worker import report_errors
+
+from .execute.project import Project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def esegeta(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs happen in this process."""
+
+    def execute(config: Path, listen: Listener) -> Outcome:
+        events: list[Event] = []
+
+        def note(event: Event) -> None:
+            events.append(event)
+            listen(event)
+
+        report_errors(config, (), note)
+        last = events[-1]
+        if last["kind"] == "finished":
+            return Outcome("finished", counts=last["counts"], report=Path(last["report"]))
+        return Outcome("refused" if last["kind"] == "refused" else "broken", last["text"])
+
+    monkeypatch.setattr(console, "execute", execute)
+
+
+def test_version_and_help() -> None:
+    assert esegeta("--version").output.strip() == te.__version__
+    text = esegeta("--help").output
+    assert all(command in text for command in ("run", "plan", "methods", "layers", "report", "demo"))
+
+
+def test_methods_as_json() -> None:
+    rows = json.loads(esegeta("methods", "--json").stdout)
+    assert set(rows) == set(te.methods())
+    one = json.loads(esegeta("methods", "saliency", "--json").stdout)
+    assert one == rows["saliency"]
+    assert one["schema"]["properties"]["absolute"]["default"] is True
+
+
+def test_layers_and_plan_as_json(project: Project) -> None:
+    config = project.config()
+    layers = json.loads(esegeta("layers", config, "--json").stdout)
+    assert {"name": "act", "kind": "ReLU", "shapes": [[4, 8, 9, 10]], "calls": 2, "parameters": 0} in layers
+    plan = json.loads(esegeta("plan", config, "--json").stdout)
+    assert plan["images"] == ["a"]
+    assert [job["methods"] for job in plan["jobs"]] == [["saliency", "layer_gradcam"]]
+    assert not project.output.exists()
+
+
+def test_layers_and_plan_as_text(project: Project) -> None:
+    config = project.config()
+    assert "act#0 … act#1" in esegeta("layers", config).stdout
+    assert "saliency, layer_gradcam" in esegeta("plan", config).stdout
+    assert "Integrated gradients" in esegeta("methods", "integrated_gradients").stdout
+
+
+@pytest.mark.parametrize("command", ["plan", "layers", "run"])
+def test_a_wrong_config_ends_with_2(project: Project, here: None, command: str) -> None:
+    result = esegeta(command, project.config(methods=["saliancy"]))
+    assert result.exit_code == 2
+    assert "error: methods[0]: method 'saliancy' does not exist; nearest: 'saliency'" in " ".join(result.stderr.split())
+    assert result.stdout == ""
+
+
+def test_other_mistakes_end_with_2(tmp_path: Path) -> None:
+    assert esegeta("methods", "saliancy").exit_code == 2
+    assert esegeta("run").exit_code == 2
+    assert esegeta("rnu").exit_code == 2
+    result = esegeta("report", tmp_path)
+    assert result.exit_code == 2 and "is no run folder: it has no run.json" in result.stderr
+    result = esegeta("plan", tmp_path / "none.json")
+    assert result.exit_code == 2 and "config 'none.json' does not exist" in result.stderr
+
+
+def test_a_run_says_a_line_for_each_job_and_where_the_report_is(project: Project, here: None) -> None:
+    result = esegeta("run", project.config(methods=["saliency", "gradcam", {"name": "vargrad", "samples": 2}]))
+    assert result.exit_code == 0
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith("warning: random weights")
+    assert lines[1:3] == ["[1/2] a: saliency, gradcam", "[2/2] a: vargrad"]
+    assert lines[3].endswith(f"ok; report: {project.output / 'report.html'}")
+    (project.output / "report.html").unlink()
+    result = esegeta("report", project.output)
+    assert result.stdout.strip() == str(project.output / "report.html")
+    assert (project.output / "report.html").is_file()
+
+
+def test_a_run_with_a_failure_ends_with_1_and_says_why_once(project: Project, here: None) -> None:
+    (project.folder / "b.nii.gz").write_bytes((project.folder / "b.nii.gz").read_bytes()[:700])
+    images = [{"path": "a.nii.gz"}, {"path": "b.nii.gz"}]
+    result = esegeta("run", project.config(images=images, methods=["layer_gradcam"], layers=["enc", "mid"]))
+    assert result.exit_code == 1
+    assert result.stderr.count("failed: b: layer_gradcam: ") == 1
+    assert "2 failed, " in result.stderr.splitlines()[-1]
+
+
+@pytest.fixture
+def recorded() -> tuple[Console, Callable[[], str]]:
+    recorder = Console(record=True, width=80, force_terminal=True, file=None, quiet=False, soft_wrap=True)
+    return recorder, recorder.export_text
+
+
+def event(**fields: Any) -> Event:
+    return fields  # type: ignore[return-value]
+
+
+def test_bars_tell_how_much_is_done(recorded: tuple[Console, Callable[[], str]]) -> None:
+    bars = console.Bars(recorded[0])
+    bars.show(event(kind="started", folder="run", jobs=2, passes=40, warnings=[]))
+    bars.show(event(kind="job", image="a", labels=["saliency", "gradcam"], number=1, passes=10))
+    bars.show(event(kind="progress", done=1, total=1))
+    bars.show(event(kind="job", image="a", labels=["vargrad"], number=2, passes=30))
+    bars.show(event(kind="progress", done=2, total=4))
+    whole, present = bars.bars.tasks
+    assert (whole.description, whole.completed, whole.total) == ("sweep 2 of 2", 25, 40)
+    assert (present.description, present.completed, present.total) == ("a: vargrad", 0.5, 1)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        (Outcome("refused", "seed: wrong"), "error: seed: wrong\n"),
+        (Outcome("interrupted", folder=Path("run")), "interrupted\nfinished maps are in run; the same command goes on"),
+        (Outcome("broken", "the disk is full", folder=Path("run")), "error: the disk is full\nfinished maps are in"),
+        (Outcome("finished", counts={}, report=Path("r.html")), "no maps; report: r.html\n"),
+    ],
+)
+def test_how_a_run_ended_is_said(outcome: Outcome, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    console.conclude(Console(stderr=True, highlight=False, soft_wrap=True), outcome)
+    assert capsys.readouterr().err.startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [
+        (Outcome("finished", counts={"ok": 2, "incompatible": 1, "partial": 1}), 0),
+        (Outcome("finished", counts={"ok": 2, "failed": 1}), 1),
+        (Outcome("finished", counts={"timeout": 1}), 1),
+        (Outcome("broken"), 1),
+        (Outcome("interrupted"), 1),
+        (Outcome("refused"), 2),
+    ],
+)
+def test_exit_codes(outcome: Outcome, code: int) -> None:
+    assert outcome.exit_code == code
