@@ -181,7 +181,7 @@ class _Running:
             self.baseline = job.sweep.baseline(session.data, session.key)
             if job.sweep.needs_ends:
                 ends = job.sweep.ends(session.data, session.key)
-                self.baseline_scores = torch.stack([session.score(end) for end in ends]).mean(0)
+                self.baseline_scores = torch.stack([session.score(b) for b in ends]).mean(0)
             failed: dict[tuple[str, str | None], Exception | None] = {}
             for number, sweep in enumerate(job.sweeps):
                 failed = self._sweep(number, sweep, failed, progress)

@@ -29,6 +29,9 @@ METHODS = {
     "smoothgrad_squared", "vargrad", "gradient_shap", "layer_gradient_shap",
 }  # fmt: skip
 
+NOT_COPIED = {"layer_activation_guided_backprop"}
+"""Methods whose only reference ran on a network that the small copy leaves out."""
+
 
 def name(value: Entry | Comparison) -> str:
     return value.id if isinstance(value, Entry) else f"{value.method}-{value.array}"
@@ -61,7 +64,8 @@ def test_networks_are_those_of_the_references(model: str) -> None:
 
 
 def test_every_method_has_a_reference() -> None:
-    assert {comparison.method for _, comparison in PAIRS} >= METHODS
+    held = METHODS if complete_set() else METHODS - NOT_COPIED
+    assert {comparison.method for _, comparison in PAIRS} >= held
 
 
 def test_deviations_are_known_comparisons() -> None:

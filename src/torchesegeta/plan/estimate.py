@@ -63,14 +63,15 @@ def estimate(plan: Plan) -> list[tuple[Job, Estimate]]:
     results = []
     for job in plan.jobs:
         reads = [task.method.reads_at(place) for task in job.tasks for place in task.places]
-        kind = (min(plan.first.chunks().size, job.sweep.count), any(r & NEEDS_SCORE for r in reads))
+        backward = any(r & (NEEDS_SCORE | Read.SEEDED_GRADIENT) for r in reads)
+        kind = (min(plan.first.chunks().size, job.sweep.count), backward)
         if kind not in costs:
             costs[kind] = _measure(plan.first, *kind)
-        results.append((job, _estimate(plan, job, reads, costs[kind], kind[0])))
+        results.append((job, _estimate(plan, job, costs[kind], kind[0])))
     return results
 
 
-def _estimate(plan: Plan, job: Job, reads: list[Read], cost: _Cost, chunk: int) -> Estimate:
+def _estimate(plan: Plan, job: Job, cost: _Cost, chunk: int) -> Estimate:
     bound = plan.first.bound
     targets = len(bound.names) - len(bound.incompatible)
     passes = job.passes(targets)

@@ -137,7 +137,7 @@ class Sweep(ABC):
         return None
 
     def ends(self, image: Tensor, key: str) -> list[Tensor]:
-        """All baselines, each (C, *spatial), as of `baseline`; the score's change is taken from their mean score."""
+        """All baselines, each (C, *spatial); the score's change is taken from their mean score."""
         baseline = self.baseline(image, key)
         return [] if baseline is None else [baseline]
 

@@ -35,13 +35,13 @@ class Contrast(Sweep):
         """The baselines and the image."""
         return self.count + 1
 
-    def ends(self, image: Tensor) -> list[Tensor]:
+    def ends(self, image: Tensor, key: str) -> list[Tensor]:
         """The baselines, each (C, *spatial)."""
-        return [b.resolve(image, seed=f"{number}|{b!r}") for number, b in enumerate(self.origins)]
+        return [b.resolve(image, seed=f"{key}|{b!r}|{number}") for number, b in enumerate(self.origins)]
 
     def points(self, image: Tensor, key: str) -> Points:
         """See `Sweep.points`."""
-        return _Against(image, self.ends(image))
+        return _Against(image, self.ends(image, key))
 
 
 class _Against(Points):

@@ -124,7 +124,8 @@ def seeded_pass(
     if record.edge is None:
         raise IncompatibleError(f"layer {layer!r} does not depend on the image")
     session.runner.passes.backward += len(batch)
-    (found,) = torch.autograd.grad([record.edge], [batch], [seed(record.values)], retain_graph=True, allow_unused=True)
+    start = seed(record.values)
+    (found,) = torch.autograd.grad([record.edge], [batch], [start], retain_graph=True, allow_unused=True)
     if found is None:
         raise IncompatibleError(f"layer {layer!r} does not depend on the image")
     return found
