@@ -12,7 +12,7 @@ from torch import Tensor
 
 from torchesegeta.errors import EsegetaError, IncompatibleError
 from torchesegeta.methods import Context, Method
-from torchesegeta.sweeps import NEEDS_SCORE, Reader, Readout, Request, Session, Sweep, run_sweep
+from torchesegeta.sweeps import NEEDS_SCORE, Measured, Reader, Readout, Request, Session, Sweep, run_sweep
 from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.memory import PeakMemory
@@ -226,6 +226,7 @@ class _Running:
         image = self.session.image
         grid = image.affine if result.space == "image" else layer_affine(image.affine, image.shape, values.shape[1:])
         result.values, result.affine = values, grid
-        result.measures = task.method.measures(values, context)
+        own = reader.readout.measures() if isinstance(reader.readout, Measured) else {}
+        result.measures = {**task.method.measures(values, context), **own}
         result.warnings = tuple(task.method.cautions(result.measures, context))
         return result

@@ -206,9 +206,9 @@ def estimate(plan: Plan) -> list[tuple[Job, Estimate]]:
     results = []
     for job in plan.jobs:
         reads = [task.method.reads_at(place) for task in job.tasks for place in task.places]
-        passes = job.sweep.passes(targets, reads)
+        passes = job.sweep.passes(targets, reads, plan.first.data)
         seconds = passes["forward"] * forward + passes["backward"] * backward
-        chunk = min(plan.first.chunks().size, job.sweep.count)
+        chunk = min(plan.first.chunks().size, job.sweep.count_over(plan.first.data))
         results.append((job, Estimate(passes, seconds, graph * chunk + _kept(plan, job, targets))))
     return results
 

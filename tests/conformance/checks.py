@@ -50,8 +50,8 @@ def has_shape(subject: Subject) -> None:
 
 def _expected(subject: Subject, layer: str | None) -> tuple[int, ...]:
     image = (2, *SIZES[subject.dims])
-    if subject.row.shape.startswith("image"):
-        return (1, *image[1:]) if subject.row.shape == "image map" else image
+    if not subject.row.shape.startswith("layer"):
+        return image if subject.row.shape == "image" else (1, *image[1:])
     found: list[Tensor] = []
     module = subject.model.get_submodule(layer or "")
     hook = module.register_forward_hook(lambda _module, _inputs, output: found.append(output))

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Shape = Literal["image", "image map", "layer", "layer map"]
-"""The image's or the layer's shape, with its channels or, as a `map`, with a single one."""
+Shape = Literal["image", "image map", "layer", "layer map", "feature map"]
+"""The image's or the layer's shape, with its channels or, as a `map`, with a single one.
+
+A `feature map` has the image's shape and a single channel, and reads no layer.
+"""
 
 
 @dataclass(frozen=True)
@@ -21,15 +24,17 @@ class Row:
     @property
     def layers(self) -> bool:
         """Whether the method makes maps of layers."""
-        return self.shape != "image"
+        return self.shape not in ("image", "feature map")
 
 
 STEPS = {"steps": 4, "baseline": 0.2}
 SAMPLES = {"samples": 4}
 MIXED = {"samples": 4, "sigma": 0.05, "baselines": ["minimum", "blur"]}
+BLOCKS = {"features": 5, "baseline": 0.2}
 
 ROWS = {
     "eigen_cam": Row("image map"),
+    "feature_ablation": Row("feature map", BLOCKS),
     "grad_times_image": Row("image"),
     "gradcam": Row("image map"),
     "gradcam_plus_plus": Row("image map"),
@@ -45,6 +50,7 @@ ROWS = {
     "layer_gradient_shap": Row("layer", MIXED),
     "layer_gradient_x_activation": Row("layer"),
     "linear_approximation": Row("layer map"),
+    "occlusion": Row("feature map", {"window": 4, "stride": 3}),
     "saliency": Row("image"),
     "smoothgrad": Row("image", SAMPLES),
     "smoothgrad_squared": Row("image", SAMPLES),

@@ -34,6 +34,7 @@ class Comparison:
         array: Name of the stored array.
         parameters: Our parameters.
         stored: Our parameters whose values are stored arrays: parameter name to array name.
+        given: Our parameters whose values are among the network's inputs: parameter name to array name.
         after: What the reference goes on to do with its map.
     """
 
@@ -41,7 +42,13 @@ class Comparison:
     array: str = "map"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     stored: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
     after: Callable[[Tensor], Tensor] = unchanged
+
+
+def repeated(entry: Entry) -> Callable[[Tensor], Tensor]:
+    """Captum's maps of features: the same in every channel."""
+    return lambda values: values.expand(3 if entry.model == "cnn2d" else 1, *values.shape[1:])
 
 
 def largest_channel(values: Tensor) -> Tensor:
@@ -94,7 +101,7 @@ def _integrated_gradients(entry: Entry) -> list[Comparison]:
     }
     after = captum_trapezoid(parameters["steps"]) if "trapezoid" in entry.variant else unchanged
     stored = {"baseline": "baseline"} if "baseline" in entry.arrays else {}
-    return [Comparison("integrated_gradients", "map", parameters, stored, after)]
+    return [Comparison("integrated_gradients", "map", parameters, stored, after=after)]
 
 
 def _both_ends(entry: Entry) -> list[Comparison]:
@@ -146,6 +153,19 @@ def _torchray_linear(entry: Entry) -> list[Comparison]:
     return [Comparison("linear_approximation"), Comparison("hires_cam", "up", {"relu": False})]
 
 
+def _ablation(entry: Entry) -> list[Comparison]:
+    return [Comparison("feature_ablation", stored={"features": "feature_mask"}, after=repeated(entry))]
+
+
+def _occlusion(entry: Entry) -> list[Comparison]:
+    _, *window = entry.parameters["sliding_window_shapes"]
+    _, *stride = entry.parameters["strides"]
+    parameters = {"window": window, "stride": stride, "per_channel": "per_channel" in entry.variant}
+    given = {"baseline": "baselines"} if "baselines" in str(entry.parameters["baseline"]) else {}
+    after = unchanged if parameters["per_channel"] else repeated(entry)
+    return [Comparison("occlusion", "map", parameters, given=given, after=after)]
+
+
 TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "captum.Saliency": _saliency,
     "captum.InputXGradient": _simple("input_x_gradient", "grad_times_image"),
@@ -158,6 +178,8 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "captum.NoiseTunnel_smoothgrad": _noisy("smoothgrad", "nt_samples"),
     "captum.NoiseTunnel_smoothgrad_sq": _noisy("smoothgrad_squared", "nt_samples"),
     "captum.NoiseTunnel_vargrad": _noisy("vargrad", "nt_samples"),
+    "captum.FeatureAblation": _ablation,
+    "captum.Occlusion": _occlusion,
     "captum.GradientShap": _noisy("gradient_shap", "n_samples"),
     "captum.LayerGradientShap": _noisy("layer_gradient_shap", "n_samples"),
     "cnnvis.vanilla_backprop": _simple("vanilla_backprop"),

@@ -47,10 +47,16 @@ def needed(root: Path, entry: Entry) -> bytes:
     return packed(pick(root, entry.file, sorted(wanted)))
 
 
+def self_contained(entry: Entry) -> bool:
+    """Whether its comparisons need nothing of the network's inputs but the image."""
+    ours = comparisons(entry)
+    return bool(ours) and not any(comparison.given for comparison in ours)
+
+
 def chosen(root: Path) -> dict[str, bytes]:
     """The files of the entries to keep, by entry."""
     offers: defaultdict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
-    files = {e.id: needed(root, e) for e in entries(root) if e.model in NETWORKS and comparisons(e)}
+    files = {e.id: needed(root, e) for e in entries(root) if e.model in NETWORKS and self_contained(e)}
     for entry in entries(root):
         if entry.id in files:
             for comparison in comparisons(entry):

@@ -26,6 +26,8 @@ def our_map(root: Path, entry: Entry, comparison: Comparison, monkeypatch: pytes
     parameters = dict(comparison.parameters)
     for parameter, array in comparison.stored.items():
         parameters[parameter] = stored[array][0] if parameter == "baseline" else stored[array]
+    for parameter, array in comparison.given.items():
+        parameters[parameter] = given[array][0]
     if "noise" in stored:
         parameters["sigma"] = SCALE / float(given["x"].max() - given["x"].min())
         _use_draws(stored, monkeypatch)

@@ -24,7 +24,7 @@ METHODS = {
     "saliency", "vanilla_backprop", "input_x_gradient", "grad_times_image", "layer_activation", "layer_gradcam",
     "gradcam", "gradcam_plus_plus", "hires_cam", "xgrad_cam", "layer_cam", "eigen_cam", "layer_gradient_x_activation",
     "linear_approximation", "integrated_gradients", "layer_conductance", "internal_influence", "smoothgrad",
-    "smoothgrad_squared", "vargrad", "gradient_shap", "layer_gradient_shap",
+    "smoothgrad_squared", "vargrad", "gradient_shap", "layer_gradient_shap", "feature_ablation", "occlusion",
 }  # fmt: skip
 
 

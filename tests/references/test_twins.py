@@ -12,7 +12,7 @@ from torch import Tensor
 
 import torchesegeta as te
 
-from .cases import LAYERS, Case, baseline, baselines, case, mixing_at, noise_at
+from .cases import LAYERS, Case, baseline, baselines, case, labels, mixing_at, noise_at
 
 Row = Mapping[str, Any]
 Place = str | None
@@ -25,11 +25,13 @@ CAM: list[Row] = [{}, {"relu": False}, {"upsample": False}]
 PATH: list[Row] = [{"steps": 6}, {"steps": 6, "baseline": 0.25}, {"steps": 5, "baseline": baseline}]
 NOISE: list[Row] = [{"samples": 5}, {"samples": 3, "sigma": 0.3}]
 MIXED: list[Row] = [{"samples": 5, "baselines": baselines}, {"samples": 4, "sigma": 0.05, "baselines": baselines}]
+FEATURES: list[Row] = [{"features": labels}, {"features": labels, "baseline": baseline}]
 RULES = ("riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
 ALONG: list[Row] = [*PATH, *({"steps": 6, "quadrature": rule} for rule in RULES)]
 
 TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "eigen_cam": (LAYERS, CAM),
+    "feature_ablation": (IMAGE, FEATURES),
     "grad_times_image": (IMAGE, [{}]),
     "gradcam": (LAYERS, CAM),
     "gradcam_plus_plus": (LAYERS, [*CAM, {"epsilon": 1e-3}, {"denominator": "torch_cam"}]),
@@ -45,6 +47,14 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "layer_gradient_shap": (LAYERS, MIXED),
     "layer_gradient_x_activation": (LAYERS, [{}]),
     "linear_approximation": (LAYERS, [{}]),
+    "occlusion": (
+        IMAGE,
+        [
+            {"window": 3},
+            {"window": 4, "stride": 3},
+            {"window": 5, "stride": 2, "baseline": baseline, "per_channel": True},
+        ],
+    ),
     "saliency": (IMAGE, [{}, {"absolute": False}]),
     "smoothgrad": (IMAGE, NOISE),
     "smoothgrad_squared": (IMAGE, NOISE),

@@ -111,7 +111,15 @@ class _Run:
             self._fail(name, [job], "the worker process died while this method ran; see the log")
             return
         self.number += 1
-        self.tell({"kind": "job", "image": name, "labels": labels, "number": self.number, "total": job.sweep.count})
+        self.tell(
+            {
+                "kind": "job",
+                "image": name,
+                "labels": labels,
+                "number": self.number,
+                "total": job.sweep.count_over(session.data),
+            }
+        )
         log.info("%s: sweep %s for %s", name, job.sweep, ", ".join(labels))
         maps = run_job(job, session, lambda done, total: self.tell({"kind": "progress", "done": done, "total": total}))
         for label, group in groupby(maps, key=lambda m: m.label):

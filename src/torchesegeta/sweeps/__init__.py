@@ -1,9 +1,10 @@
 """Sweeps: planned series of passes through the model. The only code that runs a model."""
 
-from torchesegeta.sweeps.base import NEEDS_SCORE, Read, Reader, Readout, Request, Sample, Sweep
+from torchesegeta.sweeps.base import NEEDS_SCORE, Measured, Read, Reader, Readout, Request, Sample, Sweep
 from torchesegeta.sweeps.engine import run_sweep
 from torchesegeta.sweeps.gradient import Gradient
 from torchesegeta.sweeps.layers import LayerInfo, default_layer, probe_layers
+from torchesegeta.sweeps.mask import Mask, OneOut
 from torchesegeta.sweeps.noise import Noise
 from torchesegeta.sweeps.path import Path
 from torchesegeta.sweeps.runner import Passes, Runner, prepared
@@ -13,7 +14,10 @@ __all__ = [
     "NEEDS_SCORE",
     "Gradient",
     "LayerInfo",
+    "Mask",
+    "Measured",
     "Noise",
+    "OneOut",
     "Passes",
     "Path",
     "Read",

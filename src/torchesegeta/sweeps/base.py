@@ -10,9 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from enum import Flag, auto
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
+
+from torchesegeta.features import Regions
 
 
 class Read(Flag):
@@ -23,9 +25,12 @@ class Read(Flag):
     LAYER_GRADIENT = auto()
     CHANGE = auto()
     """The change of the layer's activation over the point's span (see `Points.span`)."""
+    SCORE = auto()
+    """The score itself; without gradients the pass goes forward only."""
 
 
-NEEDS_SCORE = Read.INPUT_GRADIENT | Read.LAYER_GRADIENT
+NEEDS_GRADIENT = Read.INPUT_GRADIENT | Read.LAYER_GRADIENT
+NEEDS_SCORE = NEEDS_GRADIENT | Read.SCORE
 NEEDS_LAYER = Read.ACTIVATION | Read.LAYER_GRADIENT | Read.CHANGE
 
 
@@ -41,6 +46,10 @@ class Sample:
         gradient: (B, *layer), ∂score/∂activation.
         change: (B, *layer), the activation's change over each point's span.
         input_change: (B, C, *spatial), the input's change over each point's span; None for sweeps without spans.
+        scores: (B,), the target's scores.
+        whole_score: The target's score for the unmasked image.
+        rows: The points' rows of a mask design (see `MaskPoints.masked`).
+        regions: The features that the rows or, without rows, the points' numbers speak of.
     """
 
     weights: Tensor
@@ -50,6 +59,10 @@ class Sample:
     gradient: Tensor | None = None
     change: Tensor | None = None
     input_change: Tensor | None = None
+    scores: Tensor | None = None
+    whole_score: float = 0.0
+    rows: Tensor | None = None
+    regions: Regions | None = None
 
 
 class Readout(Protocol):
@@ -63,6 +76,14 @@ class Readout(Protocol):
 
     def finish(self) -> Tensor:
         """The map, without a batch axis."""
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A readout with figures of its own, known from its samples alone: a standard error, the R² of a fit."""
+
+    def measures(self) -> dict[str, float]:
+        """The figures, once the readout has finished."""
 
 
 class Points(ABC):
@@ -96,6 +117,10 @@ class Sweep(ABC):
     def count(self) -> int:
         """Number of points."""
 
+    def count_over(self, image: Tensor) -> int:
+        """Number of points over an image (C, *spatial), for sweeps that it decides on."""
+        return self.count
+
     @property
     def needs_ends(self) -> bool:
         """Whether the scores of the image and of a baseline are taken too (for completeness)."""
@@ -114,17 +139,19 @@ class Sweep(ABC):
             key: Names the run's seed and the image; draws depend on it and on the sweep.
         """
 
-    def passes(self, targets: int, reads: Sequence[Read]) -> dict[str, int]:
+    def passes(self, targets: int, reads: Sequence[Read], image: Tensor | None = None) -> dict[str, int]:
         """Forward and backward passes for a number of targets, as planned.
 
         Args:
             targets: Number of scores.
             reads: What the readers need.
+            image: (C, *spatial), for sweeps whose number of points it decides on.
         """
-        scored = any(r & NEEDS_SCORE for r in reads)
+        count = self.count if image is None else self.count_over(image)
+        graded = any(r & NEEDS_GRADIENT for r in reads)
         spans = any(r & Read.CHANGE for r in reads)
-        forward = self.count + (self.span_corners if spans else 0) + (2 if self.needs_ends else 0)
-        return {"forward": forward, "backward": self.count * targets if scored else 0}
+        forward = count + (self.span_corners if spans else 0) + (2 if self.needs_ends else 0)
+        return {"forward": forward, "backward": count * targets if graded else 0}
 
     @property
     def span_corners(self) -> int:

@@ -14,7 +14,8 @@ from torchesegeta.errors import EsegetaError, IncompatibleError
 from torchesegeta.sweeps.base import NEEDS_LAYER, Points, Read, Reader, Request, Sample, Sweep
 from torchesegeta.sweeps.capture import Capture, Record
 from torchesegeta.sweeps.chunks import is_out_of_memory
-from torchesegeta.sweeps.passes import activations_at, backward_pass, finite_scores, forward_pass
+from torchesegeta.sweeps.mask import MaskPoints
+from torchesegeta.sweeps.passes import activations_at, backward_pass, finite_scores, forward_pass, score_pass
 from torchesegeta.sweeps.session import Session
 
 Progress = Callable[[int, int], None]
@@ -40,15 +41,16 @@ def run_sweep(
         ModelError: The model cannot run the image, or scores are not finite.
         IncompatibleError: The target does not fit the output, or has no gradient.
     """
-    sweeping = _Sweeping(sweep.points(session.data, session.key), session, requests)
-    if sweep.count > 1:
+    points = sweep.points(session.data, session.key)
+    sweeping, count = _Sweeping(points, session, requests), len(points.weights)
+    if count > 1 or isinstance(points, MaskPoints):
         sweeping.open_readers()
     chunks = session.chunks()
-    for chunk in chunks.split(sweep.count):
+    for chunk in chunks.split(count):
         chunks.run(chunk, sweeping.chunk)
         sweeping.seen.clear()
         if progress is not None:
-            progress(chunk.stop, sweep.count)
+            progress(chunk.stop, count)
     return sweeping.readers
 
 
@@ -82,6 +84,8 @@ class _Sweeping:
 
     def chunk(self, chunk: range) -> None:
         """One forward pass, then for each target one backward pass and its readers' samples."""
+        if isinstance(self.points, MaskPoints):
+            return self._masked_chunk(chunk, self.points)
         batch = self.points.at(chunk)
         requests = [r for r in self.requests if r.error is None]
         if not requests:
@@ -104,6 +108,22 @@ class _Sweeping:
                 self._attempt(reader, partial(_hand, reader, sample))
                 for point in chunk:
                     self.seen[point].add(reader)
+
+    def _masked_chunk(self, chunk: range, points: MaskPoints) -> None:
+        """One forward pass, whose scores serve the readers of all targets."""
+        waiting = [r for _, readers, _ in self._groups(chunk) for r in readers]
+        if not waiting:
+            return
+        batch, rows = points.masked(chunk)
+        scores = score_pass(self.session, batch)
+        weights, whole = points.weights[chunk.start : chunk.stop], self.session.scores.tolist()
+        for reader in waiting:
+            assert reader.target is not None
+            sample = Sample(weights, chunk, rows=rows, regions=points.regions)
+            sample.scores, sample.whole_score = scores[:, reader.target], whole[reader.target]
+            self._attempt(reader, partial(reader.readout.update, sample))
+            for point in chunk:
+                self.seen[point].add(reader)
 
     def _open_after(self, output: Tensor | None) -> None:
         """In a one-point sweep the point is the image: its own pass binds the target."""

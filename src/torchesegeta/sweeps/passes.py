@@ -51,6 +51,16 @@ def finite_scores(session: Session, output: Tensor) -> Tensor:
     return scores
 
 
+@torch.no_grad()
+def score_pass(session: Session, batch: Tensor) -> Tensor:
+    """Scores (B, K) of a batch of points, all targets from one forward pass.
+
+    Raises:
+        ModelError: A score is NaN or infinite.
+    """
+    return finite_scores(session, session.runner.forward(batch, session.image.extras))
+
+
 def backward_pass(
     session: Session,
     score: Tensor,

@@ -1,0 +1,117 @@
+"""`Mask`: the image with parts of it replaced; forward passes only, whose scores serve every target."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from torchesegeta.baselines import ZERO, Baseline
+from torchesegeta.features import Features, Regions
+from torchesegeta.sweeps.base import Points, Sweep
+
+
+class MaskPoints(Points):
+    """Masked copies of an image, made when they are needed.
+
+    Attributes:
+        regions: The features that are replaced, or None for masks of another kind.
+    """
+
+    regions: Regions | None = None
+
+    @abstractmethod
+    def masked(self, indices: range) -> tuple[Tensor, Tensor | None]:
+        """The points (B, C, *spatial) and their rows of the design.
+
+        A row says how much of each feature is kept, (B, F), or of each voxel, (B, 1 or C, *spatial). It is None where
+        the point's number says it all.
+        """
+
+    def at(self, indices: range) -> Tensor:
+        """See `Points.at`."""
+        return self.masked(indices)[0]
+
+    def weigh_equally(self, count: int, image: Tensor) -> None:
+        """Give every point the same weight."""
+        self.weights = torch.full((count,), 1 / count, dtype=image.dtype, device=image.device)
+
+
+class Design(ABC):
+    """Which masks are tried: frozen and hashable."""
+
+    @property
+    def needs_ends(self) -> bool:
+        """Whether the score with everything replaced is taken too."""
+        return False
+
+    @abstractmethod
+    def points(self, image: Tensor, replacement: Tensor, key: str) -> MaskPoints:
+        """The masked images.
+
+        Args:
+            image: (C, *spatial).
+            replacement: (C, *spatial), what masked voxels are set to.
+            key: Names the run's seed and the image.
+        """
+
+    @abstractmethod
+    def count_over(self, image: Tensor) -> int:
+        """Number of masks for an image."""
+
+
+@dataclass(frozen=True)
+class Mask(Sweep):
+    """One forward pass per mask of a design."""
+
+    design: Design
+    replacement: Baseline = ZERO
+
+    @property
+    def count(self) -> int:
+        """Known over an image only, see `count_over`: 0."""
+        return 0
+
+    def count_over(self, image: Tensor) -> int:
+        """The number of masks."""
+        return self.design.count_over(image)
+
+    @property
+    def needs_ends(self) -> bool:
+        """As the design says."""
+        return self.design.needs_ends
+
+    def baseline(self, image: Tensor) -> Tensor:
+        """The replacement, (C, *spatial)."""
+        return self.replacement.resolve(image, seed=repr(self.replacement))
+
+    def points(self, image: Tensor, key: str) -> MaskPoints:
+        """See `Sweep.points`."""
+        return self.design.points(image, self.baseline(image), key)
+
+
+@dataclass(frozen=True)
+class OneOut(Design):
+    """Each feature replaced by itself."""
+
+    features: Features
+
+    def count_over(self, image: Tensor) -> int:
+        """One for each feature."""
+        return self.features.resolve(image).count
+
+    def points(self, image: Tensor, replacement: Tensor, key: str) -> MaskPoints:
+        """See `Design.points`."""
+        return _OneOut(image, replacement, self.features.resolve(image))
+
+
+class _OneOut(MaskPoints):
+    def __init__(self, image: Tensor, replacement: Tensor, regions: Regions) -> None:
+        self.image, self.replacement, self.regions = image, replacement, regions
+        self.weigh_equally(regions.count, image)
+
+    def masked(self, indices: range) -> tuple[Tensor, Tensor | None]:
+        assert self.regions is not None
+        return torch.stack([self.regions.remove(self.image, self.replacement, i) for i in indices]), None
