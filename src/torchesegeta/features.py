@@ -264,7 +264,7 @@ def _numbered(labels: Tensor, image: Tensor) -> Tensor:
         )
     if labels.is_floating_point() and not torch.equal(labels, labels.round()):
         raise IncompatibleError("features: labels are whole numbers; these are not")
-    _, numbers = torch.unique(labels.long(), return_inverse=True)
+    numbers: Tensor = torch.unique(labels.long(), return_inverse=True)[1]
     return numbers.to(image.device)
 
 

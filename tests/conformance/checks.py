@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import torchesegeta as te
 from torchesegeta.errors import EsegetaError
 from torchesegeta.methods import Method
-from torchesegeta.sweeps import noise
+from torchesegeta.sweeps import coalitions, noise
 
 from .nets import LAYERS, Net, build, permuted
 from .snapshot import assert_same, snapshot
@@ -138,7 +138,9 @@ def treats_axes_alike(subject: Subject) -> None:
         for axes in [(1, 0)] if subject.dims == 2 else [(1, 2, 0), (2, 1, 0)]:
             moved = _permute(subject.image(), axes)
             _fix_draws(patch, axes, subject.dims)
-            for mine, theirs in zip(subject.values(model=permuted(net, axes), image=moved), plain, strict=True):
+            parameters = {name: _permute(v[None], axes)[0] for name, v in subject.labels.items()}
+            there = subject.values(model=permuted(net, axes), image=moved, parameters=parameters)
+            for mine, theirs in zip(there, plain, strict=True):
                 assert apart(mine, _permute(theirs, axes)) < PERMUTED, f"axes {axes}"
 
 
@@ -156,6 +158,12 @@ def _fix_draws(patch: pytest.MonkeyPatch, axes: Any, dims: int) -> None:
 
     patch.setattr(noise, "noise_at", noise_at)
     patch.setattr(noise, "mixing_at", lambda count, key, index: ((0.37 * (index + 1)) % 1, index % count))
+    for draw in ("permutation_at", "coalition_at"):
+        patch.setattr(coalitions, draw, _without_key(getattr(coalitions, draw)))
+
+
+def _without_key(draw: Callable[[int, str, int], Tensor]) -> Callable[[int, str, int], Tensor]:
+    return lambda count, key, index: draw(count, "", index)
 
 
 def is_complete(subject: Subject) -> None:

@@ -15,11 +15,15 @@ A `feature map` has the image's shape and a single channel, and reads no layer.
 
 @dataclass(frozen=True)
 class Row:
-    """A method's parameters in the suite (few passes), the shape of its maps, and what their sum promises."""
+    """A method's parameters in the suite (few passes), the shape of its maps, and what their sum promises.
+
+    A `labelled` method gets a label map of features, so that draws of features are the same on permuted axes.
+    """
 
     shape: Shape
     parameters: Mapping[str, Any] = field(default_factory=dict)
     complete: bool = False
+    labelled: bool = False
 
     @property
     def layers(self) -> bool:
@@ -30,6 +34,7 @@ class Row:
 STEPS = {"steps": 4, "baseline": 0.2}
 SAMPLES = {"samples": 4}
 MIXED = {"samples": 4, "sigma": 0.05, "baselines": ["minimum", "blur"]}
+COALITIONS = {"samples": 12, "baseline": 0.2}
 BLOCKS = {"features": 5, "baseline": 0.2}
 
 ROWS = {
@@ -43,15 +48,18 @@ ROWS = {
     "input_x_gradient": Row("image"),
     "integrated_gradients": Row("image", STEPS, complete=True),
     "internal_influence": Row("layer", STEPS),
+    "kernel_shap": Row("feature map", COALITIONS, labelled=True),
     "layer_activation": Row("layer"),
     "layer_cam": Row("image map"),
     "layer_conductance": Row("layer", STEPS, complete=True),
     "layer_gradcam": Row("layer map"),
     "layer_gradient_shap": Row("layer", MIXED),
     "layer_gradient_x_activation": Row("layer"),
+    "lime": Row("feature map", COALITIONS, labelled=True),
     "linear_approximation": Row("layer map"),
     "occlusion": Row("feature map", {"window": 4, "stride": 3}),
     "saliency": Row("image"),
+    "shapley_value_sampling": Row("feature map", {"permutations": 2, "baseline": 0.2}, labelled=True),
     "smoothgrad": Row("image", SAMPLES),
     "smoothgrad_squared": Row("image", SAMPLES),
     "vanilla_backprop": Row("image"),

@@ -37,6 +37,12 @@ class Subject:
         return torch.randn(2, *SIZES[self.dims], generator=torch.Generator().manual_seed(seed))
 
     @property
+    def labels(self) -> dict[str, Tensor]:
+        """A label map of five features, for methods that draw among features."""
+        place = torch.stack(torch.meshgrid(*(torch.arange(n) for n in SIZES[self.dims]), indexing="ij"))
+        return {"features": (place[0] * place[1] + place.sum(0)) % 5} if self.row.labelled else {}
+
+    @property
     def target(self) -> dict[str, Any]:
         """A region that the prediction decides, or a class."""
         return {"kind": "multiclass" if self.kind == "segmentation" else "class", "classes": [CLASS]}
@@ -46,7 +52,7 @@ class Subject:
         return te.explain(
             model or self.model,
             self.image() if image is None else image,
-            methods=[{"name": self.method, **self.row.parameters, **options.pop("parameters", {})}],
+            methods=[{"name": self.method, **self.row.parameters, **self.labels, **options.pop("parameters", {})}],
             **{"target": self.target, "layers": LAYERS if self.row.layers else None, **options},
         )
 

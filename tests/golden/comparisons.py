@@ -32,7 +32,7 @@ class Comparison:
     Attributes:
         method: Our method.
         array: Name of the stored array.
-        parameters: Our parameters.
+        parameters: Our parameters; a function makes its value from the stored arrays.
         stored: Our parameters whose values are stored arrays: parameter name to array name.
         given: Our parameters whose values are among the network's inputs: parameter name to array name.
         after: What the reference goes on to do with its map.
@@ -157,6 +157,31 @@ def _ablation(entry: Entry) -> list[Comparison]:
     return [Comparison("feature_ablation", stored={"features": "feature_mask"}, after=repeated(entry))]
 
 
+def _exact_shapley(entry: Entry) -> list[Comparison]:
+    """With few features every coalition is tried."""
+    return [Comparison("kernel_shap", stored={"features": "feature_mask"}, after=repeated(entry))]
+
+
+def _shapley_sampling(entry: Entry) -> list[Comparison]:
+    parameters = {"permutations": entry.parameters["n_samples"]}
+    return [
+        Comparison("shapley_value_sampling", "map", parameters, {"features": "feature_mask"}, after=repeated(entry))
+    ]
+
+
+def captum_penalty(stored: Mapping[str, Tensor]) -> float:
+    """Captum's penalty of 0.01 in standard deviations of its scores."""
+    weights, outputs = stored["weights"].double(), stored["outputs"].double()
+    mean = (weights * outputs).sum() / weights.sum()
+    return float(0.01 / ((weights * (outputs - mean) ** 2).sum() / weights.sum()).sqrt())
+
+
+def _lime(entry: Entry) -> list[Comparison]:
+    parameters = {"samples": entry.parameters["n_samples"], "paired": False, "distance": "image", "kernel_width": 1.0}
+    stored = {"features": "feature_mask"}
+    return [Comparison("lime", "map", parameters | {"alpha": captum_penalty}, stored, after=repeated(entry))]
+
+
 def _occlusion(entry: Entry) -> list[Comparison]:
     _, *window = entry.parameters["sliding_window_shapes"]
     _, *stride = entry.parameters["strides"]
@@ -179,7 +204,11 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "captum.NoiseTunnel_smoothgrad_sq": _noisy("smoothgrad_squared", "nt_samples"),
     "captum.NoiseTunnel_vargrad": _noisy("vargrad", "nt_samples"),
     "captum.FeatureAblation": _ablation,
+    "captum.Lime": _lime,
     "captum.Occlusion": _occlusion,
+    "captum.ShapleyValueExact": _exact_shapley,
+    "captum.ShapleyValues": _exact_shapley,
+    "captum.ShapleyValueSampling": _shapley_sampling,
     "captum.GradientShap": _noisy("gradient_shap", "n_samples"),
     "captum.LayerGradientShap": _noisy("layer_gradient_shap", "n_samples"),
     "cnnvis.vanilla_backprop": _simple("vanilla_backprop"),

@@ -10,7 +10,7 @@ import pytest
 from torch import Tensor
 
 import torchesegeta as te
-from torchesegeta.sweeps import noise
+from torchesegeta.sweeps import coalitions, noise
 
 from .comparisons import Comparison
 from .loader import Entry, arrays, inputs, network
@@ -23,7 +23,7 @@ def our_map(root: Path, entry: Entry, comparison: Comparison, monkeypatch: pytes
     """Explain the entry's network and image with our method, and do what the reference does afterwards."""
     given = inputs(root, entry.model)
     stored = arrays(root, entry)
-    parameters = dict(comparison.parameters)
+    parameters = {name: v(stored) if callable(v) else v for name, v in comparison.parameters.items()}
     for parameter, array in comparison.stored.items():
         parameters[parameter] = stored[array][0] if parameter == "baseline" else stored[array]
     for parameter, array in comparison.given.items():
@@ -31,6 +31,10 @@ def our_map(root: Path, entry: Entry, comparison: Comparison, monkeypatch: pytes
     if "noise" in stored:
         parameters["sigma"] = SCALE / float(given["x"].max() - given["x"].min())
         _use_draws(stored, monkeypatch)
+    if "permutations" in stored:
+        monkeypatch.setattr(coalitions, "permutation_at", lambda count, key, index: stored["permutations"][index])
+    if "interpretable" in stored:
+        monkeypatch.setattr(coalitions, "coalition_at", lambda count, key, index: stored["interpretable"][index])
     maps = te.explain(
         network(root, entry.model),
         given["x"],

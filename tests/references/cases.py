@@ -58,6 +58,18 @@ def mixing_at(count: int, key: str, index: int) -> tuple[float, int]:
     return (0.37 * (index + 1)) % 1, (2 * index + 1) % count
 
 
+def permutation_at(count: int, key: str, index: int) -> Tensor:
+    """A known order of features in place of the engine's."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(200 + index))
+
+
+def coalition_at(count: int, key: str, index: int) -> Tensor:
+    """A known coalition of features in place of the engine's: neither empty nor full."""
+    row = (torch.rand(count, generator=torch.Generator().manual_seed(300 + index)) < 0.5).float()
+    row[index % count], row[(index + 1) % count] = 0, 1
+    return row
+
+
 def baseline(image: Tensor) -> Tensor:
     """A baseline that is nowhere constant: (C, *spatial)."""
     return 0.5 * image[0].flip(1) - 0.2

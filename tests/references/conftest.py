@@ -2,12 +2,14 @@
 
 import pytest
 
-from torchesegeta.sweeps import noise
+from torchesegeta.sweeps import coalitions, noise
 
-from .cases import mixing_at, noise_at
+from .cases import coalition_at, mixing_at, noise_at, permutation_at
 
 
 @pytest.fixture(autouse=True)
 def known_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(noise, "noise_at", noise_at)
     monkeypatch.setattr(noise, "mixing_at", mixing_at)
+    monkeypatch.setattr(coalitions, "permutation_at", permutation_at)
+    monkeypatch.setattr(coalitions, "coalition_at", coalition_at)

@@ -12,7 +12,7 @@ def reference(
 ) -> Tensor:
     """`features` is (*spatial), a label at every voxel."""
     result = torch.zeros(1, *image.shape[2:])
-    for label in features.unique():
+    for label in set(features.flatten().tolist()):
         without = image.clone()
         without[:, :, features == label] = (torch.zeros_like(image) + baseline)[:, :, features == label]
         result[:, features == label] = score(image) - score(without)

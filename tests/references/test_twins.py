@@ -12,7 +12,18 @@ from torch import Tensor
 
 import torchesegeta as te
 
-from .cases import LAYERS, Case, baseline, baselines, case, labels, mixing_at, noise_at
+from .cases import (
+    LAYERS,
+    Case,
+    baseline,
+    baselines,
+    case,
+    coalition_at,
+    labels,
+    mixing_at,
+    noise_at,
+    permutation_at,
+)
 
 Row = Mapping[str, Any]
 Place = str | None
@@ -20,12 +31,21 @@ Place = str | None
 TOLERANCE = 1e-5
 """Of the map's largest value: both run in float32."""
 
+FEATURE_COUNT = 5
+"""Of `labels`."""
+
 IMAGE: tuple[Place, ...] = (None,)
 CAM: list[Row] = [{}, {"relu": False}, {"upsample": False}]
 PATH: list[Row] = [{"steps": 6}, {"steps": 6, "baseline": 0.25}, {"steps": 5, "baseline": baseline}]
 NOISE: list[Row] = [{"samples": 5}, {"samples": 3, "sigma": 0.3}]
 MIXED: list[Row] = [{"samples": 5, "baselines": baselines}, {"samples": 4, "sigma": 0.05, "baselines": baselines}]
 FEATURES: list[Row] = [{"features": labels}, {"features": labels, "baseline": baseline}]
+SURROGATES: list[Row] = [
+    {"samples": 20},
+    {"samples": 15, "paired": False, "distance": "image", "kernel_width": 1.0, "alpha": 0.1},
+    {"samples": 20, "surrogate": "ridge", "alpha": 1.0},
+    {"samples": 20, "surrogate": "tree", "depth": 2},
+]
 RULES = ("riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
 ALONG: list[Row] = [*PATH, *({"steps": 6, "quadrature": rule} for rule in RULES)]
 
@@ -40,12 +60,14 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "input_x_gradient": (IMAGE, [{}]),
     "integrated_gradients": (IMAGE, [*ALONG, {"steps": 5, "baseline": baseline, "multiply_by_inputs": False}]),
     "internal_influence": (LAYERS, ALONG),
+    "kernel_shap": (IMAGE, FEATURES),
     "layer_activation": (LAYERS, [{}]),
     "layer_cam": (LAYERS, CAM),
     "layer_conductance": (LAYERS, ALONG),
     "layer_gradcam": (LAYERS, [{}, {"relu": True}]),
     "layer_gradient_shap": (LAYERS, MIXED),
     "layer_gradient_x_activation": (LAYERS, [{}]),
+    "lime": (IMAGE, [{**row, **more} for row in FEATURES for more in SURROGATES]),
     "linear_approximation": (LAYERS, [{}]),
     "occlusion": (
         IMAGE,
@@ -56,6 +78,7 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
         ],
     ),
     "saliency": (IMAGE, [{}, {"absolute": False}]),
+    "shapley_value_sampling": (IMAGE, [{**row, "permutations": 3} for row in FEATURES]),
     "smoothgrad": (IMAGE, NOISE),
     "smoothgrad_squared": (IMAGE, NOISE),
     "vanilla_backprop": ((None, *LAYERS), [{}]),
@@ -96,6 +119,10 @@ def slow(at: Case, method: str, row: Row, place: Place) -> Tensor:
         given["draws"] = [noise_at(tuple(at.image.shape[1:]), "", i)[None] for i in range(count)]
     if "mixing" in known:
         given["mixing"] = [mixing_at(len(given["baselines"]), "", i) for i in range(count)]
+    if "orders" in known:
+        given["orders"] = [permutation_at(FEATURE_COUNT, "", i) for i in range(given["permutations"])]
+    if "coalitions" in known:
+        given["coalitions"] = [coalition_at(FEATURE_COUNT, "", i) for i in range(count)]
     return twin(at.score, at.image, layer=at.layer(place), **given)
 
 

@@ -1,6 +1,7 @@
 """Sweeps: planned series of passes through the model. The only code that runs a model."""
 
 from torchesegeta.sweeps.base import NEEDS_SCORE, Measured, Read, Reader, Readout, Request, Sample, Sweep
+from torchesegeta.sweeps.coalitions import Coalitions, Permutations
 from torchesegeta.sweeps.engine import run_sweep
 from torchesegeta.sweeps.gradient import Gradient
 from torchesegeta.sweeps.layers import LayerInfo, default_layer, probe_layers
@@ -12,6 +13,7 @@ from torchesegeta.sweeps.session import Session
 
 __all__ = [
     "NEEDS_SCORE",
+    "Coalitions",
     "Gradient",
     "LayerInfo",
     "Mask",
@@ -20,6 +22,7 @@ __all__ = [
     "OneOut",
     "Passes",
     "Path",
+    "Permutations",
     "Read",
     "Reader",
     "Readout",
