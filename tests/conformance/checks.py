@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import torchesegeta as te
 from torchesegeta.errors import EsegetaError
 from torchesegeta.methods import Method
-from torchesegeta.sweeps import coalitions, noise
+from torchesegeta.sweeps import coalitions, grids, noise
 
 from .nets import LAYERS, Net, build, permuted
 from .snapshot import assert_same, snapshot
@@ -158,8 +158,15 @@ def _fix_draws(patch: pytest.MonkeyPatch, axes: Any, dims: int) -> None:
 
     patch.setattr(noise, "noise_at", noise_at)
     patch.setattr(noise, "mixing_at", lambda count, key, index: ((0.37 * (index + 1)) % 1, index % count))
+    patch.setattr(grids, "grid_at", lambda *draw: _grid_at(axes, *draw))
     for draw in ("permutation_at", "coalition_at"):
         patch.setattr(coalitions, draw, _without_key(getattr(coalitions, draw)))
+
+
+def _grid_at(axes: Any, dims: int, cells: int, share: float, key: str, index: int) -> tuple[Tensor, Tensor]:
+    source = torch.Generator().manual_seed(index)
+    grid, shift = torch.rand((1, *(cells,) * dims), generator=source).round(), torch.rand(dims, generator=source)
+    return _permute(grid, axes)[0], shift[list(axes)]
 
 
 def _without_key(draw: Callable[[int, str, int], Tensor]) -> Callable[[int, str, int], Tensor]:

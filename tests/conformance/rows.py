@@ -58,6 +58,7 @@ ROWS = {
     "lime": Row("feature map", COALITIONS, labelled=True),
     "linear_approximation": Row("layer map"),
     "occlusion": Row("feature map", {"window": 4, "stride": 3}),
+    "rise": Row("feature map", {"masks": 6, "cells": 3}),
     "saliency": Row("image"),
     "shapley_value_sampling": Row("feature map", {"permutations": 2, "baseline": 0.2}, labelled=True),
     "smoothgrad": Row("image", SAMPLES),

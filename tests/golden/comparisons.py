@@ -11,6 +11,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from torchesegeta.targets.base import Activation
+
 from .loader import Entry
 
 QUADRATURES = {
@@ -35,6 +37,7 @@ class Comparison:
         parameters: Our parameters; a function makes its value from the stored arrays.
         stored: Our parameters whose values are stored arrays: parameter name to array name.
         given: Our parameters whose values are among the network's inputs: parameter name to array name.
+        activation: What turns logits into the probabilities that are explained; None explains logits.
         after: What the reference goes on to do with its map.
     """
 
@@ -43,6 +46,7 @@ class Comparison:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     stored: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
+    activation: Activation | None = None
     after: Callable[[Tensor], Tensor] = unchanged
 
 
@@ -182,6 +186,12 @@ def _lime(entry: Entry) -> list[Comparison]:
     return [Comparison("lime", "map", parameters | {"alpha": captum_penalty}, stored, after=repeated(entry))]
 
 
+def _rise(entry: Entry) -> list[Comparison]:
+    """Its masks are given; TorchRay divides by their number and reads sigmoids of classes' logits."""
+    parameters = {"masks": lambda stored: len(stored["grids"]), "normalise": "count"}
+    return [Comparison("rise", parameters=parameters, activation="sigmoid")]
+
+
 def _occlusion(entry: Entry) -> list[Comparison]:
     _, *window = entry.parameters["sliding_window_shapes"]
     _, *stride = entry.parameters["strides"]
@@ -233,6 +243,8 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     ),
     "torchcam.XGradCAM": _low_resolution("xgrad_cam", "map", relu=True),
     "torchcam.LayerCAM": _low_resolution("layer_cam", "map", relu=True),
+    "own.RISE_fixed_masks": _rise,
+    "torchray.rise": _rise,
     "torchray.gradient": _torchray_gradient,
     "torchray.grad_cam": _torchray_gradcam,
     "torchray.linear_approx": _torchray_linear,

@@ -21,7 +21,7 @@ from .loader import COPY, Entry, complete_set, entries
 
 NETWORKS = ("cnn2d", "unet2d", "cnn3d", "unet3d")
 INPUTS = ("x", "logits", "masks")
-DRAWS = ("noise", "coefficients", "baseline_index", "permutations", "interpretable", "outputs", "weights")
+DRAWS = ("noise", "coefficients", "baseline_index", "permutations", "interpretable", "outputs", "weights", "grids")
 LARGEST = 30_000
 """Bytes of a stored map; a larger one is kept only if its method has no smaller one."""
 

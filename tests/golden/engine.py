@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 import torchesegeta as te
-from torchesegeta.sweeps import coalitions, noise
+from torchesegeta.sweeps import coalitions, grids, noise
 
 from .comparisons import Comparison
 from .loader import Entry, arrays, inputs, network
@@ -35,11 +36,15 @@ def our_map(root: Path, entry: Entry, comparison: Comparison, monkeypatch: pytes
         monkeypatch.setattr(coalitions, "permutation_at", lambda count, key, index: stored["permutations"][index])
     if "interpretable" in stored:
         monkeypatch.setattr(coalitions, "coalition_at", lambda count, key, index: stored["interpretable"][index])
+    if "grids" in stored:
+        masks = _masks(stored, tuple(given["x"].shape[2:]))
+        monkeypatch.setattr(grids, "mask_at", lambda shape, cells, share, key, index: masks[index])
     maps = te.explain(
         network(root, entry.model),
         given["x"],
         methods=[{"name": comparison.method, **parameters}],
-        target=_target(entry, given),
+        target=_target(entry, given, comparison),
+        activation=comparison.activation,
         layers=[entry.layer] if entry.layer else None,
     )
     (result,) = maps
@@ -48,11 +53,20 @@ def our_map(root: Path, entry: Entry, comparison: Comparison, monkeypatch: pytes
     return comparison.after(result.values)
 
 
-def _target(entry: Entry, given: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The stored scores: a class's logit, or its logits summed over its region."""
+def _masks(stored: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
+    """Masks as they are stored, or the stored grids enlarged."""
+    if "masks_float16" in stored:
+        return stored["masks_float16"][:, 0].float()
+    mode = {2: "bilinear", 3: "trilinear"}[len(shape)]
+    return interpolate(stored["grids"].float(), shape, mode=mode, align_corners=False)[:, 0]
+
+
+def _target(entry: Entry, given: Mapping[str, Tensor], comparison: Comparison) -> dict[str, Any]:
+    """The stored scores: a class's logit or probability, or its logits summed over its region."""
     if "masks" in given:
         return {"kind": "region", "class": entry.target, "mask": given["masks"][entry.target]}
-    return {"kind": "class", "classes": [entry.target]}
+    score = "probability" if comparison.activation else "logit"
+    return {"kind": "class", "classes": [entry.target], "score": score}
 
 
 def _use_draws(stored: Mapping[str, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:

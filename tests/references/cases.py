@@ -70,6 +70,12 @@ def coalition_at(count: int, key: str, index: int) -> Tensor:
     return row
 
 
+def grid_at(dims: int, cells: int, share: float, key: str, index: int) -> tuple[Tensor, Tensor]:
+    """A known coarse grid and shift in place of the engine's."""
+    source = torch.Generator().manual_seed(400 + index)
+    return torch.rand((cells,) * dims, generator=source).round(), torch.rand(dims, generator=source)
+
+
 def baseline(image: Tensor) -> Tensor:
     """A baseline that is nowhere constant: (C, *spatial)."""
     return 0.5 * image[0].flip(1) - 0.2

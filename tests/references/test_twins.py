@@ -19,6 +19,7 @@ from .cases import (
     baselines,
     case,
     coalition_at,
+    grid_at,
     labels,
     mixing_at,
     noise_at,
@@ -45,6 +46,11 @@ SURROGATES: list[Row] = [
     {"samples": 15, "paired": False, "distance": "image", "kernel_width": 1.0, "alpha": 0.1},
     {"samples": 20, "surrogate": "ridge", "alpha": 1.0},
     {"samples": 20, "surrogate": "tree", "depth": 2},
+]
+RISE: list[Row] = [
+    {"masks": 9, "cells": 3},
+    {"masks": 5, "cells": 4, "baseline": baseline, "normalise": "expected", "share": 0.3},
+    {"masks": 4, "cells": 2, "normalise": "count"},
 ]
 RULES = ("riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
 ALONG: list[Row] = [*PATH, *({"steps": 6, "quadrature": rule} for rule in RULES)]
@@ -77,6 +83,7 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
             {"window": 5, "stride": 2, "baseline": baseline, "per_channel": True},
         ],
     ),
+    "rise": (IMAGE, RISE),
     "saliency": (IMAGE, [{}, {"absolute": False}]),
     "shapley_value_sampling": (IMAGE, [{**row, "permutations": 3} for row in FEATURES]),
     "smoothgrad": (IMAGE, NOISE),
@@ -123,6 +130,9 @@ def slow(at: Case, method: str, row: Row, place: Place) -> Tensor:
         given["orders"] = [permutation_at(FEATURE_COUNT, "", i) for i in range(given["permutations"])]
     if "coalitions" in known:
         given["coalitions"] = [coalition_at(FEATURE_COUNT, "", i) for i in range(count)]
+    if "grids" in known:
+        dims, cells, share = at.image.ndim - 2, given.get("cells", 7), given.get("share", 0.5)
+        given["grids"] = [grid_at(dims, cells, share, "", i) for i in range(given["masks"])]
     return twin(at.score, at.image, layer=at.layer(place), **given)
 
 

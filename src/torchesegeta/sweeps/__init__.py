@@ -4,6 +4,7 @@ from torchesegeta.sweeps.base import NEEDS_SCORE, Measured, Read, Reader, Readou
 from torchesegeta.sweeps.coalitions import Coalitions, Permutations
 from torchesegeta.sweeps.engine import run_sweep
 from torchesegeta.sweeps.gradient import Gradient
+from torchesegeta.sweeps.grids import Grids
 from torchesegeta.sweeps.layers import LayerInfo, default_layer, probe_layers
 from torchesegeta.sweeps.mask import Mask, OneOut
 from torchesegeta.sweeps.noise import Noise
@@ -15,6 +16,7 @@ __all__ = [
     "NEEDS_SCORE",
     "Coalitions",
     "Gradient",
+    "Grids",
     "LayerInfo",
     "Mask",
     "Measured",
