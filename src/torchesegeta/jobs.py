@@ -48,8 +48,7 @@ def group(tasks: Sequence[Task]) -> list[Job]:
     """Tasks that ask for equal sweeps share a job."""
     by_sweep: dict[Sweep, list[Task]] = {}
     for task in tasks:
-        (sweep,) = task.method.sweeps()
-        by_sweep.setdefault(sweep, []).append(task)
+        by_sweep.setdefault(task.method.sweep_over(task.places), []).append(task)
     return [Job(sweep, tuple(members)) for sweep, members in by_sweep.items()]
 
 

@@ -18,7 +18,7 @@ from torchesegeta.inputs import read_image
 from torchesegeta.jobs import Job, group
 from torchesegeta.methods import Method
 from torchesegeta.models import load_model
-from torchesegeta.sweeps import LayerInfo, Runner, Session, default_layer, prepared, probe_layers
+from torchesegeta.sweeps import LayerInfo, Runner, Session, count_points, default_layer, prepared, probe_layers
 from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.tasks import make_tasks, need_default_layer, parse_methods
 from torchesegeta.types import Image
@@ -205,10 +205,11 @@ def estimate(plan: Plan) -> list[tuple[Job, Estimate]]:
     targets = len(plan.first.bound.names) - len(plan.first.bound.incompatible)
     results = []
     for job in plan.jobs:
+        count = count_points(job.sweep, plan.first)
         reads = [task.method.reads_at(place) for task in job.tasks for place in task.places]
-        passes = job.sweep.passes(targets, reads, plan.first.data)
+        passes = job.sweep.passes(targets, reads, count)
         seconds = passes["forward"] * forward + passes["backward"] * backward
-        chunk = min(plan.first.chunks().size, job.sweep.count_over(plan.first.data))
+        chunk = min(plan.first.chunks().size, count)
         results.append((job, Estimate(passes, seconds, graph * chunk + _kept(plan, job, targets))))
     return results
 

@@ -38,6 +38,7 @@ COALITIONS = {"samples": 12, "baseline": 0.2}
 BLOCKS = {"features": 5, "baseline": 0.2}
 
 ROWS = {
+    "ablation_cam": Row("image map", {"relu": False}),
     "eigen_cam": Row("image map"),
     "feature_ablation": Row("feature map", BLOCKS),
     "grad_times_image": Row("image"),
@@ -60,6 +61,7 @@ ROWS = {
     "occlusion": Row("feature map", {"window": 4, "stride": 3}),
     "rise": Row("feature map", {"masks": 6, "cells": 3}),
     "saliency": Row("image"),
+    "score_cam": Row("image map"),
     "shapley_value_sampling": Row("feature map", {"permutations": 2, "baseline": 0.2}, labelled=True),
     "smoothgrad": Row("image", SAMPLES),
     "smoothgrad_squared": Row("image", SAMPLES),

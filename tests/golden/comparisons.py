@@ -192,6 +192,29 @@ def _rise(entry: Entry) -> list[Comparison]:
     return [Comparison("rise", parameters=parameters, activation="sigmoid")]
 
 
+def upscaled(values: Tensor) -> Tensor:
+    """Score-CAM's last steps: ReLU at full resolution, then scaling to 0 … 1."""
+    return stretched(values.clamp(min=0))
+
+
+def _score_cam(entry: Entry) -> list[Comparison]:
+    """The paper's authors weigh by probabilities and enlarge before they sum, which is the same as after."""
+    full = {"weighing": "score", "relu": False}
+    whole = [Comparison("score_cam", "up_raw", full, activation="softmax")] if entry.source == "own" else []
+    name = "up" if entry.source == "scorecam" else "up_norm"
+    return [*whole, Comparison("score_cam", name, full, activation="softmax", after=upscaled)]
+
+
+def _torchcam_score_cam(entry: Entry) -> list[Comparison]:
+    parameters = {"weighing": "softmax", "scale_first": True, "upsample": False}
+    return [Comparison("score_cam", parameters=parameters)]
+
+
+def _cnnvis_score_cam(entry: Entry) -> list[Comparison]:
+    parameters = {"weighing": "score", "relu": False, "upsample": False}
+    return [Comparison("score_cam", "low_norm", parameters, activation="softmax", after=started_at_one)]
+
+
 def _occlusion(entry: Entry) -> list[Comparison]:
     _, *window = entry.parameters["sliding_window_shapes"]
     _, *stride = entry.parameters["strides"]
@@ -226,6 +249,7 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "cnnvis.integrated_gradients": _both_ends,
     "cnnvis.gradcam": _low_resolution("gradcam", "low_norm", after=started_at_one),
     "cnnvis.layercam": _low_resolution("layer_cam", "low_norm", after=stretched),
+    "cnnvis.scorecam": _cnnvis_score_cam,
     "cnnvis.smooth_grad": _noisy("smoothgrad", "param_n"),
     "esegeta.vanilla_backprop": _simple("vanilla_backprop"),
     "esegeta.integrated_gradients": _both_ends,
@@ -235,6 +259,12 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "jacobgil.HiResCAM": _low_resolution("hires_cam", "raw"),
     "jacobgil.LayerCAM": _low_resolution("layer_cam", "raw"),
     "jacobgil.EigenCAM": _low_resolution("eigen_cam", "raw"),
+    "jacobgil.AblationCAM": _low_resolution("ablation_cam", "raw"),
+    "jacobgil.ScoreCAM": _low_resolution("score_cam", "raw", weighing="softmax", align_corners=True),
+    "own.AblationCAM": _low_resolution("ablation_cam", "raw"),
+    "own.ScoreCAM": _score_cam,
+    "scorecam.ScoreCAM": _score_cam,
+    "torchcam.ScoreCAM": _torchcam_score_cam,
     "own.GradCAMPlusPlus": _low_resolution("gradcam_plus_plus", "raw", epsilon=1e-6),
     "own.XGradCAM": _low_resolution("xgrad_cam", "raw"),
     "torchcam.GradCAM": _low_resolution("gradcam", "map", relu=True),

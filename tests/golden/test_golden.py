@@ -25,7 +25,7 @@ METHODS = {
     "gradcam", "gradcam_plus_plus", "hires_cam", "xgrad_cam", "layer_cam", "eigen_cam", "layer_gradient_x_activation",
     "linear_approximation", "integrated_gradients", "layer_conductance", "internal_influence", "smoothgrad",
     "smoothgrad_squared", "vargrad", "gradient_shap", "layer_gradient_shap", "feature_ablation", "occlusion",
-    "shapley_value_sampling", "kernel_shap", "lime", "rise",
+    "shapley_value_sampling", "kernel_shap", "lime", "rise", "score_cam", "ablation_cam",
 }  # fmt: skip
 
 

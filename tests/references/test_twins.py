@@ -56,6 +56,7 @@ RULES = ("riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
 ALONG: list[Row] = [*PATH, *({"steps": 6, "quadrature": rule} for rule in RULES)]
 
 TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
+    "ablation_cam": (LAYERS, CAM),
     "eigen_cam": (LAYERS, CAM),
     "feature_ablation": (IMAGE, FEATURES),
     "grad_times_image": (IMAGE, [{}]),
@@ -85,6 +86,15 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     ),
     "rise": (IMAGE, RISE),
     "saliency": (IMAGE, [{}, {"absolute": False}]),
+    "score_cam": (
+        LAYERS,
+        [
+            *CAM,
+            {"weighing": "softmax", "relu": False},
+            {"weighing": "score", "scale_first": True, "relu": False},
+            {"baseline": baseline, "top": 3, "relu": False},
+        ],
+    ),
     "shapley_value_sampling": (IMAGE, [{**row, "permutations": 3} for row in FEATURES]),
     "smoothgrad": (IMAGE, NOISE),
     "smoothgrad_squared": (IMAGE, NOISE),

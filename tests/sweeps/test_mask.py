@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 import torchesegeta as te
 from torchesegeta.features import Features
-from torchesegeta.sweeps import Mask, OneOut
+from torchesegeta.sweeps import Mask, OneOut, count_points
 
-from .counting import IMAGE, LAYERS, CountingNet
+from .counting import IMAGE, LAYERS, CountingNet, session_of
 
 BLOCKS = {"name": "feature_ablation", "features": 4}
 COUNT = 3 * 3
@@ -39,7 +39,9 @@ def test_all_targets_and_equal_masks_share_their_forwards(net: CountingNet) -> N
 
 def test_passes_are_planned(net: CountingNet) -> None:
     sweep = Mask(OneOut(Features(kind="blocks", size=4)))
-    assert sweep.passes(5, [], IMAGE.data) == {"forward": COUNT, "backward": 0}
+    with session_of(net) as session:
+        count = count_points(sweep, session)
+    assert sweep.passes(5, [], count) == {"forward": COUNT, "backward": 0}
 
 
 def test_memory_running_out_costs_no_mask(net: CountingNet) -> None:

@@ -117,7 +117,7 @@ class _Run:
                 "image": name,
                 "labels": labels,
                 "number": self.number,
-                "total": job.sweep.count_over(session.data),
+                "total": job.sweep.count or 1,
             }
         )
         log.info("%s: sweep %s for %s", name, job.sweep, ", ".join(labels))

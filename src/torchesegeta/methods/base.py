@@ -67,6 +67,11 @@ class Method(Strict, ABC):
     def sweeps(self) -> tuple[Sweep, ...]:
         """The sweeps it reads; equal ones are run once for all methods."""
 
+    def sweep_over(self, places: Sequence[str | None]) -> Sweep:
+        """The sweep for the places it explains: the only one, unless it is made from the layers."""
+        (sweep,) = self.sweeps()
+        return sweep
+
     @abstractmethod
     def readout(self, context: Context) -> Readout:
         """A fresh readout for one target and one layer."""

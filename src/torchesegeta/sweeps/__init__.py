@@ -1,8 +1,9 @@
 """Sweeps: planned series of passes through the model. The only code that runs a model."""
 
 from torchesegeta.sweeps.base import NEEDS_SCORE, Measured, Read, Reader, Readout, Request, Sample, Sweep
+from torchesegeta.sweeps.channels import Through, Without
 from torchesegeta.sweeps.coalitions import Coalitions, Permutations
-from torchesegeta.sweeps.engine import run_sweep
+from torchesegeta.sweeps.engine import count_points, run_sweep
 from torchesegeta.sweeps.gradient import Gradient
 from torchesegeta.sweeps.grids import Grids
 from torchesegeta.sweeps.layers import LayerInfo, default_layer, probe_layers
@@ -33,6 +34,9 @@ __all__ = [
     "Sample",
     "Session",
     "Sweep",
+    "Through",
+    "Without",
+    "count_points",
     "default_layer",
     "prepared",
     "probe_layers",

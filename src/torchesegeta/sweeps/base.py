@@ -115,11 +115,12 @@ class Sweep(ABC):
     @property
     @abstractmethod
     def count(self) -> int:
-        """Number of points."""
+        """Number of points; 0 where the image decides on it."""
 
-    def count_over(self, image: Tensor) -> int:
-        """Number of points over an image (C, *spatial), for sweeps that it decides on."""
-        return self.count
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Layers whose activations at the image the points are made from."""
+        return ()
 
     @property
     def needs_ends(self) -> bool:
@@ -139,15 +140,15 @@ class Sweep(ABC):
             key: Names the run's seed and the image; draws depend on it and on the sweep.
         """
 
-    def passes(self, targets: int, reads: Sequence[Read], image: Tensor | None = None) -> dict[str, int]:
+    def passes(self, targets: int, reads: Sequence[Read], count: int | None = None) -> dict[str, int]:
         """Forward and backward passes for a number of targets, as planned.
 
         Args:
             targets: Number of scores.
             reads: What the readers need.
-            image: (C, *spatial), for sweeps whose number of points it decides on.
+            count: Number of points, for sweeps whose image decides on it.
         """
-        count = self.count if image is None else self.count_over(image)
+        count = self.count if count is None else count
         graded = any(r & NEEDS_GRADIENT for r in reads)
         spans = any(r & Read.CHANGE for r in reads)
         forward = count + (self.span_corners if spans else 0) + (2 if self.needs_ends else 0)

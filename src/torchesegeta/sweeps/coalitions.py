@@ -11,7 +11,7 @@ from torch import Tensor
 from torchesegeta.draws import generator
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.features import Features, Partition
-from torchesegeta.sweeps.mask import Design, MaskPoints
+from torchesegeta.sweeps.mask import Activations, Design, MaskPoints
 
 
 def permutation_at(count: int, key: str, index: int) -> Tensor:
@@ -67,11 +67,7 @@ class Permutations(Design):
         """True: the empty coalition is the first step of every order."""
         return True
 
-    def count_over(self, image: Tensor) -> int:
-        """One less than features, for each order."""
-        return self.permutations * (self.features.partition(image).count - 1)
-
-    def points(self, image: Tensor, replacement: Tensor, key: str) -> MaskPoints:
+    def points(self, image: Tensor, replacement: Tensor, key: str, activations: Activations) -> MaskPoints:
         """See `Design.points`."""
         return _Joining(image, replacement, self, f"{key}|{replace(self, permutations=0)!r}")
 
@@ -103,12 +99,7 @@ class Coalitions(Design):
         """True: the empty coalition anchors the fit."""
         return True
 
-    def count_over(self, image: Tensor) -> int:
-        """The number of samples, or of all coalitions where these are fewer."""
-        features = self.features.partition(image).count
-        return 2**features - 2 if all_fit(features, self.samples) else self.samples
-
-    def points(self, image: Tensor, replacement: Tensor, key: str) -> MaskPoints:
+    def points(self, image: Tensor, replacement: Tensor, key: str, activations: Activations) -> MaskPoints:
         """See `Design.points`."""
         return _Coalitions(image, replacement, self, f"{key}|{replace(self, samples=0)!r}")
 

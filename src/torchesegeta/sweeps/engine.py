@@ -13,8 +13,9 @@ from torch import Tensor
 from torchesegeta.errors import EsegetaError, IncompatibleError
 from torchesegeta.sweeps.base import NEEDS_LAYER, Points, Read, Reader, Request, Sample, Sweep
 from torchesegeta.sweeps.capture import Capture, Record
+from torchesegeta.sweeps.channels import ChannelPoints
 from torchesegeta.sweeps.chunks import is_out_of_memory
-from torchesegeta.sweeps.mask import MaskPoints
+from torchesegeta.sweeps.mask import Mask, MaskPoints
 from torchesegeta.sweeps.passes import activations_at, backward_pass, finite_scores, forward_pass, score_pass
 from torchesegeta.sweeps.session import Session
 
@@ -41,7 +42,7 @@ def run_sweep(
         ModelError: The model cannot run the image, or scores are not finite.
         IncompatibleError: The target does not fit the output, or has no gradient.
     """
-    points = sweep.points(session.data, session.key)
+    points = points_of(sweep, session, requests)
     sweeping, count = _Sweeping(points, session, requests), len(points.weights)
     if count > 1 or isinstance(points, MaskPoints):
         sweeping.open_readers()
@@ -52,6 +53,30 @@ def run_sweep(
         if progress is not None:
             progress(chunk.stop, count)
     return sweeping.readers
+
+
+def count_points(sweep: Sweep, session: Session) -> int:
+    """Number of points of a sweep over a session's image."""
+    return sweep.count or len(points_of(sweep, session, ()).weights)
+
+
+def points_of(sweep: Sweep, session: Session, requests: Sequence[Request]) -> Points:
+    """The points of a sweep; requests whose layer they cannot be made from are marked with the error."""
+    if not isinstance(sweep, Mask) or not sweep.layers:
+        return sweep.points(session.data, session.key)
+    refused = {request.layer for request in requests if request.error is not None}
+    wanted = [layer for layer in sweep.layers if layer not in refused]
+    _, capture = forward_pass(session, session.data[None].clone(), wanted, scored=False)
+    usable: dict[str, Tensor] = {}
+    for layer in wanted:
+        try:
+            activation = capture.record(layer).values[0]
+            sweep.design.check(layer, activation, session.data)
+            usable[layer] = activation
+        except IncompatibleError as error:
+            for request in (r for r in requests if r.layer == layer):
+                request.error = error
+    return sweep.points(session.data, session.key, usable)
 
 
 class _Sweeping:
@@ -115,13 +140,16 @@ class _Sweeping:
         if not waiting:
             return
         batch, rows = points.masked(chunk)
-        scores = score_pass(self.session, batch)
-        weights, whole = points.weights[chunk.start : chunk.stop], self.session.scores.tolist()
+        scores = score_pass(self.session, batch, points.editing(self.session.runner.model, chunk))
+        whole = self.session.scores.tolist()
         for reader in waiting:
-            assert reader.target is not None
-            sample = Sample(weights, chunk, rows=rows, regions=points.regions)
-            sample.scores, sample.whole_score = scores[:, reader.target], whole[reader.target]
-            self._attempt(reader, partial(reader.readout.update, sample))
+            serving = points.serving(reader.request.layer)
+            part = range(max(chunk.start, serving.start), min(chunk.stop, serving.stop))
+            if part and reader.target is not None:
+                sample = _masked_sample(points, reader.request.layer, part, rows, chunk)
+                sample.scores = scores[part.start - chunk.start : part.stop - chunk.start, reader.target]
+                sample.whole_score = whole[reader.target]
+                self._attempt(reader, partial(reader.readout.update, sample))
             for point in chunk:
                 self.seen[point].add(reader)
 
@@ -213,6 +241,15 @@ class _Sweeping:
             if is_out_of_memory(error):
                 raise
             reader.error = error
+
+
+def _masked_sample(points: MaskPoints, layer: str | None, part: range, rows: Tensor | None, chunk: range) -> Sample:
+    """The sample of a part of a chunk, without its scores."""
+    sample = Sample(points.weights[part.start : part.stop], part, regions=points.regions)
+    sample.rows = None if rows is None else rows[part.start - chunk.start : part.stop - chunk.start]
+    if isinstance(points, ChannelPoints) and layer is not None:
+        sample.activation = points.activations[layer][None]
+    return sample
 
 
 def _hand(reader: Reader, sample: Callable[[Request], Sample]) -> None:

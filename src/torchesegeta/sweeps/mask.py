@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from torchesegeta.baselines import ZERO, Baseline
 from torchesegeta.features import Features, Regions
 from torchesegeta.sweeps.base import Points, Sweep
+
+Activations = Mapping[str, Tensor]
 
 
 class MaskPoints(Points):
@@ -34,6 +38,14 @@ class MaskPoints(Points):
         """See `Points.at`."""
         return self.masked(indices)[0]
 
+    def serving(self, layer: str | None) -> range:
+        """The points that speak to readers of a layer, or of the image: all."""
+        return range(len(self.weights))
+
+    def editing(self, model: nn.Module, indices: range) -> AbstractContextManager[None]:
+        """What is changed inside the model while points run: nothing."""
+        return nullcontext()
+
     def weigh_equally(self, count: int, image: Tensor) -> None:
         """Give every point the same weight."""
         self.weights = torch.full((count,), 1 / count, dtype=image.dtype, device=image.device)
@@ -43,23 +55,33 @@ class Design(ABC):
     """Which masks are tried: frozen and hashable."""
 
     @property
+    def layers(self) -> tuple[str, ...]:
+        """Layers whose activations at the image the masks are made from."""
+        return ()
+
+    @property
     def needs_ends(self) -> bool:
         """Whether the score with everything replaced is taken too."""
         return False
 
     @abstractmethod
-    def points(self, image: Tensor, replacement: Tensor, key: str) -> MaskPoints:
+    def points(self, image: Tensor, replacement: Tensor, key: str, activations: Activations) -> MaskPoints:
         """The masked images.
 
         Args:
             image: (C, *spatial).
             replacement: (C, *spatial), what masked voxels are set to.
             key: Names the run's seed and the image.
+            activations: (C, *layer), of the design's layers as far as they could be recorded.
         """
 
-    @abstractmethod
-    def count_over(self, image: Tensor) -> int:
-        """Number of masks for an image."""
+    def check(self, layer: str, activation: Tensor, image: Tensor) -> None:
+        """Refuse a layer's activation (C, *layer) that no mask can be made from.
+
+        Raises:
+            IncompatibleError: With the reason.
+        """
+        return None
 
 
 @dataclass(frozen=True)
@@ -71,12 +93,13 @@ class Mask(Sweep):
 
     @property
     def count(self) -> int:
-        """Known over an image only, see `count_over`: 0."""
+        """0: the image decides on it."""
         return 0
 
-    def count_over(self, image: Tensor) -> int:
-        """The number of masks."""
-        return self.design.count_over(image)
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """As the design says."""
+        return self.design.layers
 
     @property
     def needs_ends(self) -> bool:
@@ -87,9 +110,9 @@ class Mask(Sweep):
         """The replacement, (C, *spatial)."""
         return self.replacement.resolve(image, seed=repr(self.replacement))
 
-    def points(self, image: Tensor, key: str) -> MaskPoints:
-        """See `Sweep.points`."""
-        return self.design.points(image, self.baseline(image), key)
+    def points(self, image: Tensor, key: str, activations: Activations | None = None) -> MaskPoints:
+        """See `Sweep.points`; `activations` are those of the sweep's layers."""
+        return self.design.points(image, self.baseline(image), key, activations or {})
 
 
 @dataclass(frozen=True)
@@ -98,11 +121,7 @@ class OneOut(Design):
 
     features: Features
 
-    def count_over(self, image: Tensor) -> int:
-        """One for each feature."""
-        return self.features.resolve(image).count
-
-    def points(self, image: Tensor, replacement: Tensor, key: str) -> MaskPoints:
+    def points(self, image: Tensor, replacement: Tensor, key: str, activations: Activations) -> MaskPoints:
         """See `Design.points`."""
         return _OneOut(image, replacement, self.features.resolve(image))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import torch
@@ -52,13 +52,20 @@ def finite_scores(session: Session, output: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def score_pass(session: Session, batch: Tensor) -> Tensor:
+def score_pass(session: Session, batch: Tensor, editing: AbstractContextManager[None]) -> Tensor:
     """Scores (B, K) of a batch of points, all targets from one forward pass.
+
+    Args:
+        session: The image before a model.
+        batch: The points.
+        editing: Open while the model runs.
 
     Raises:
         ModelError: A score is NaN or infinite.
     """
-    return finite_scores(session, session.runner.forward(batch, session.image.extras))
+    with editing:
+        output = session.runner.forward(batch, session.image.extras)
+    return finite_scores(session, output)
 
 
 def backward_pass(
