@@ -89,7 +89,9 @@ def explain(
             one
             for item in images
             for one in _explain_one(
-                Session(runner, item, bound_target, seed=seed, chunk_size=chunk_size), parsed, layers
+                Session(runner, item, bound_target, seed=seed, chunk_size=chunk_size, image_set=lambda: images),
+                parsed,
+                layers,
             )
         ]
     return Attributions(maps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,7 +65,14 @@ class Plan:
         if image is self.images[0]:
             return self.first
         data = read_planned(image, self.config, self.spatial_dims)
-        return make_session(self.config, self.runner, data)
+        return make_session(self.config, self.runner, data, self.read_all)
+
+    def read_all(self) -> list[Image]:
+        """Every image, for methods that need the set."""
+        return [
+            self.first.image if image is self.images[0] else read_planned(image, self.config, self.spatial_dims)
+            for image in self.images
+        ]
 
 
 @dataclass(frozen=True)
@@ -116,12 +123,17 @@ def planned(config: RunConfig) -> Iterator[Plan]:
             jobs = group(make_tasks(parsed, _run_layers(config, parsed, layers, first)))
         except IncompatibleError as error:
             raise ConfigError(str(error)) from error
-        yield Plan(config, runner, images, jobs, layers, session, warnings, dims)
+        plan = Plan(config, runner, images, jobs, layers, session, warnings, dims)
+        session.image_set = plan.read_all
+        yield plan
 
 
-def make_session(config: RunConfig, runner: Runner, image: Image) -> Session:
+def make_session(
+    config: RunConfig, runner: Runner, image: Image, image_set: Callable[[], Sequence[Image]] | None = None
+) -> Session:
     """The session of an image under a config."""
-    return Session(runner, image, config.target, seed=config.seed, chunk_size=config.execution.chunk_size)
+    chunk_size = config.execution.chunk_size
+    return Session(runner, image, config.target, seed=config.seed, chunk_size=chunk_size, image_set=image_set)
 
 
 def read_planned(image: PlannedImage, config: RunConfig, spatial_dims: int | None) -> Image:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import torchesegeta as te
 from torchesegeta.errors import EsegetaError
 from torchesegeta.methods import Method
-from torchesegeta.sweeps import coalitions, grids, noise
+from torchesegeta.sweeps import coalitions, grids, independent, noise
 
 from .nets import LAYERS, Net, build, permuted
 from .snapshot import assert_same, snapshot
@@ -79,7 +79,7 @@ def _random_states() -> tuple[Any, ...]:
 
 def leaves_no_hook_after_an_error(subject: Subject) -> None:
     """Whichever pass of the model raises: the call raises or says so, and the model is as it was."""
-    for call in range(4):
+    for call in range(2 if subject.row.of_set else 4):  # of a set, those of the first image
         model, trap = subject.model.train(), _Trap(call)
         handle = model.get_submodule("merge").register_forward_pre_hook(trap)
         before = snapshot(model)
@@ -99,9 +99,9 @@ class _Trap:
         self.left, self.sprung = calls, False
 
     def __call__(self, module: nn.Module, inputs: Any) -> None:
-        self.sprung = self.left == 0
         self.left -= 1
-        if self.sprung:
+        if self.left == -1:
+            self.sprung = True
             raise KeyError("trap")
 
 
@@ -121,6 +121,8 @@ def does_not_depend_on_chunks(subject: Subject) -> None:
 
 def takes_lists(subject: Subject) -> None:
     """A list of images gives each image's own map."""
+    if subject.row.of_set:
+        return
     images = [subject.image(0), subject.image(1)]
     together = subject.explain(image=images)
     for number, image in enumerate(images):
@@ -159,8 +161,10 @@ def _fix_draws(patch: pytest.MonkeyPatch, axes: Any, dims: int) -> None:
     patch.setattr(noise, "noise_at", noise_at)
     patch.setattr(noise, "mixing_at", lambda count, key, index: ((0.37 * (index + 1)) % 1, index % count))
     patch.setattr(grids, "grid_at", lambda *draw: _grid_at(axes, *draw))
-    for draw in ("permutation_at", "coalition_at"):
-        patch.setattr(coalitions, draw, _without_key(getattr(coalitions, draw)))
+    for module, draw in ((coalitions, "permutation_at"), (coalitions, "coalition_at"), (independent, "coins_at")):
+        patch.setattr(module, draw, _without_key(getattr(module, draw)))
+    drawn = independent.sequence_of
+    patch.setattr(independent, "sequence_of", lambda count, samples, key: drawn(count, samples, ""))
 
 
 def _grid_at(axes: Any, dims: int, cells: int, share: float, key: str, index: int) -> tuple[Tensor, Tensor]:

@@ -18,12 +18,14 @@ class Row:
     """A method's parameters in the suite (few passes), the shape of its maps, and what their sum promises.
 
     A `labelled` method gets a label map of features, so that draws of features are the same on permuted axes.
+    A method `of_set` gets further images beside the one that is looked at.
     """
 
     shape: Shape
     parameters: Mapping[str, Any] = field(default_factory=dict)
     complete: bool = False
     labelled: bool = False
+    of_set: bool = False
 
     @property
     def layers(self) -> bool:
@@ -41,11 +43,13 @@ ROWS = {
     "ablation_cam": Row("image map", {"relu": False}),
     "eigen_cam": Row("image map"),
     "feature_ablation": Row("feature map", BLOCKS),
+    "feature_permutation": Row("feature map", {"permutations": 2}, labelled=True, of_set=True),
     "grad_times_image": Row("image"),
     "gradcam": Row("image map"),
     "gradcam_plus_plus": Row("image map"),
     "gradient_shap": Row("image", MIXED),
     "hires_cam": Row("image map"),
+    "hsic": Row("feature map", {"samples": 12}, labelled=True),
     "input_x_gradient": Row("image"),
     "integrated_gradients": Row("image", STEPS, complete=True),
     "internal_influence": Row("layer", STEPS),
@@ -65,6 +69,7 @@ ROWS = {
     "shapley_value_sampling": Row("feature map", {"permutations": 2, "baseline": 0.2}, labelled=True),
     "smoothgrad": Row("image", SAMPLES),
     "smoothgrad_squared": Row("image", SAMPLES),
+    "sobol": Row("feature map", {"samples": 3}, labelled=True),
     "vanilla_backprop": Row("image"),
     "vargrad": Row("image", SAMPLES),
     "xgrad_cam": Row("image map"),

@@ -49,12 +49,14 @@ class Subject:
 
     def explain(self, *, model: nn.Module | None = None, image: Any = None, **options: Any) -> te.Attributions:
         """The method's maps; at the suite's layers if it makes maps of layers."""
-        return te.explain(
+        given = self.image() if image is None else image
+        maps = te.explain(
             model or self.model,
-            self.image() if image is None else image,
+            [given, 0.5 * given.flip(0), 1 - given] if self.row.of_set else given,
             methods=[{"name": self.method, **self.row.parameters, **self.labels, **options.pop("parameters", {})}],
             **{"target": self.target, "layers": LAYERS if self.row.layers else None, **options},
         )
+        return te.Attributions(m for m in maps if m.image == maps[0].image) if self.row.of_set else maps
 
     def values(self, **options: Any) -> list[Tensor]:
         """The maps' values, one per layer."""

@@ -38,6 +38,7 @@ class Comparison:
         stored: Our parameters whose values are stored arrays: parameter name to array name.
         given: Our parameters whose values are among the network's inputs: parameter name to array name.
         activation: What turns logits into the probabilities that are explained; None explains logits.
+        images: Name of the stored array of images that are explained together; None: the network's one image.
         after: What the reference goes on to do with its map.
     """
 
@@ -47,12 +48,16 @@ class Comparison:
     stored: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
     activation: Activation | None = None
+    images: str | None = None
     after: Callable[[Tensor], Tensor] = unchanged
 
 
 def repeated(entry: Entry) -> Callable[[Tensor], Tensor]:
     """Captum's maps of features: the same in every channel."""
-    return lambda values: values.expand(3 if entry.model == "cnn2d" else 1, *values.shape[1:])
+    dims = 2 if entry.model.endswith("2d") else 3
+    return lambda values: values.expand(
+        *values.shape[: -dims - 1], 3 if entry.model == "cnn2d" else 1, *values.shape[-dims:]
+    )
 
 
 def largest_channel(values: Tensor) -> Tensor:
@@ -215,6 +220,12 @@ def _cnnvis_score_cam(entry: Entry) -> list[Comparison]:
     return [Comparison("score_cam", "low_norm", parameters, activation="softmax", after=started_at_one)]
 
 
+def _permutation(entry: Entry) -> list[Comparison]:
+    """Captum's maps of all four images."""
+    stored = {"features": "feature_mask"}
+    return [Comparison("feature_permutation", stored=stored, images="batch", after=repeated(entry))]
+
+
 def _occlusion(entry: Entry) -> list[Comparison]:
     _, *window = entry.parameters["sliding_window_shapes"]
     _, *stride = entry.parameters["strides"]
@@ -237,6 +248,7 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "captum.NoiseTunnel_smoothgrad_sq": _noisy("smoothgrad_squared", "nt_samples"),
     "captum.NoiseTunnel_vargrad": _noisy("vargrad", "nt_samples"),
     "captum.FeatureAblation": _ablation,
+    "captum.FeaturePermutation": _permutation,
     "captum.Lime": _lime,
     "captum.Occlusion": _occlusion,
     "captum.ShapleyValueExact": _exact_shapley,

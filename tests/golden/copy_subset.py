@@ -43,7 +43,7 @@ def needed(root: Path, entry: Entry) -> bytes:
     """What the comparisons of an entry need of its file."""
     wanted = {*DRAWS}
     for comparison in comparisons(entry):
-        wanted |= {comparison.array, *comparison.stored.values()}
+        wanted |= {comparison.array, *comparison.stored.values(), *([comparison.images] if comparison.images else [])}
     return packed(pick(root, entry.file, sorted(wanted)))
 
 

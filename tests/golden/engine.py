@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 import torchesegeta as te
-from torchesegeta.sweeps import coalitions, grids, noise
+from torchesegeta.sweeps import coalitions, exchange, grids, noise
 
 from .comparisons import Comparison
 from .loader import Entry, arrays, inputs, network
@@ -39,18 +40,21 @@ def our_map(root: Path, entry: Entry, comparison: Comparison, monkeypatch: pytes
     if "grids" in stored:
         masks = _masks(stored, tuple(given["x"].shape[2:]))
         monkeypatch.setattr(grids, "mask_at", lambda shape, cells, share, key, index: masks[index])
+    if comparison.images is not None:
+        monkeypatch.setattr(exchange, "shift_at", lambda images, key, index: 1)
     maps = te.explain(
         network(root, entry.model),
-        given["x"],
+        given["x"] if comparison.images is None else list(stored[comparison.images]),
         methods=[{"name": comparison.method, **parameters}],
         target=_target(entry, given, comparison),
         activation=comparison.activation,
         layers=[entry.layer] if entry.layer else None,
     )
-    (result,) = maps
-    assert result.status == "ok", f"{entry.id}: {result.status}, {result.reason}"
-    assert result.values is not None
-    return comparison.after(result.values)
+    found = []
+    for result in maps:
+        assert result.values is not None, f"{entry.id}: {result.status}, {result.reason}"
+        found.append(result.values)
+    return comparison.after(found[0] if comparison.images is None else torch.stack(found))
 
 
 def _masks(stored: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:

@@ -26,6 +26,7 @@ METHODS = {
     "linear_approximation", "integrated_gradients", "layer_conductance", "internal_influence", "smoothgrad",
     "smoothgrad_squared", "vargrad", "gradient_shap", "layer_gradient_shap", "feature_ablation", "occlusion",
     "shapley_value_sampling", "kernel_shap", "lime", "rise", "score_cam", "ablation_cam",
+    "feature_permutation",
 }  # fmt: skip
 
 

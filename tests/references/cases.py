@@ -76,6 +76,26 @@ def grid_at(dims: int, cells: int, share: float, key: str, index: int) -> tuple[
     return torch.rand((cells,) * dims, generator=source).round(), torch.rand(dims, generator=source)
 
 
+def coins_at(count: int, key: str, index: int) -> Tensor:
+    """Known tosses of a coin in place of the engine's."""
+    return torch.randint(2, (count,), generator=torch.Generator().manual_seed(500 + index)).float()
+
+
+def sequence_of(count: int, samples: int, key: str) -> Tensor:
+    """A known sequence in place of the engine's."""
+    return torch.rand(samples, 2, count, generator=torch.Generator().manual_seed(600))
+
+
+def shift_at(images: int, key: str, index: int) -> int:
+    """Known shifts in place of the engine's."""
+    return 1 + index % (images - 1)
+
+
+def companions(image: Tensor) -> list[Tensor]:
+    """An image's set: itself and two more, (1, C, *spatial) each."""
+    return [image, 0.5 * image.flip(1), 1 - image]
+
+
 def baseline(image: Tensor) -> Tensor:
     """A baseline that is nowhere constant: (C, *spatial)."""
     return 0.5 * image[0].flip(1) - 0.2

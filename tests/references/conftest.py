@@ -2,9 +2,18 @@
 
 import pytest
 
-from torchesegeta.sweeps import coalitions, grids, noise
+from torchesegeta.sweeps import coalitions, exchange, grids, independent, noise
 
-from .cases import coalition_at, grid_at, mixing_at, noise_at, permutation_at
+from .cases import (
+    coalition_at,
+    coins_at,
+    grid_at,
+    mixing_at,
+    noise_at,
+    permutation_at,
+    sequence_of,
+    shift_at,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -14,3 +23,6 @@ def known_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coalitions, "permutation_at", permutation_at)
     monkeypatch.setattr(coalitions, "coalition_at", coalition_at)
     monkeypatch.setattr(grids, "grid_at", grid_at)
+    monkeypatch.setattr(independent, "coins_at", coins_at)
+    monkeypatch.setattr(independent, "sequence_of", sequence_of)
+    monkeypatch.setattr(exchange, "shift_at", shift_at)

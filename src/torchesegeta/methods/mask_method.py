@@ -29,13 +29,13 @@ class MaskMethod(Method):
         return [] if said is None else [said]
 
 
+FEATURES_TEXT = "What is replaced as one: 'voxels', 'blocks', 'grid', 'supervoxels', a block size, or a label map."
+
+
 class FeatureMethod(MaskMethod):
     """A method that replaces features."""
 
-    features: FeaturesField = Field(
-        GRID,
-        description="What is replaced as one: 'voxels', 'blocks', 'grid', 'supervoxels', a block size, or a label map.",
-    )
+    features: FeaturesField = Field(GRID, description=FEATURES_TEXT)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from torchesegeta.features import SUPERVOXELS, FeaturesField, Partition
 from torchesegeta.methods.base import Context
-from torchesegeta.methods.mask_method import MaskMethod, partition_of
+from torchesegeta.methods.mask_method import FEATURES_TEXT, MaskMethod, partition_of
 from torchesegeta.methods.readouts import need
 from torchesegeta.sweeps import Coalitions, Mask, Readout, Sample, Sweep
 
@@ -43,10 +43,7 @@ class SurrogateMethod(MaskMethod):
 
     family = "Surrogate"
 
-    features: FeaturesField = Field(
-        SUPERVOXELS,
-        description="What is replaced as one: 'voxels', 'blocks', 'grid', 'supervoxels', a block size, or a label map.",
-    )
+    features: FeaturesField = Field(SUPERVOXELS, description=FEATURES_TEXT)
     samples: int = Field(1000, ge=2, le=1_000_000, description="Coalitions to try; all of them where they are fewer.")
     paired: bool = Field(True, description="Follow each coalition by its complement.")
 

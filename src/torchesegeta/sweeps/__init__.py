@@ -4,8 +4,10 @@ from torchesegeta.sweeps.base import NEEDS_SCORE, Measured, Read, Reader, Readou
 from torchesegeta.sweeps.channels import Through, Without
 from torchesegeta.sweeps.coalitions import Coalitions, Permutations
 from torchesegeta.sweeps.engine import count_points, run_sweep
+from torchesegeta.sweeps.exchange import Exchange
 from torchesegeta.sweeps.gradient import Gradient
 from torchesegeta.sweeps.grids import Grids
+from torchesegeta.sweeps.independent import Coins, Replicated
 from torchesegeta.sweeps.layers import LayerInfo, default_layer, probe_layers
 from torchesegeta.sweeps.mask import Mask, OneOut
 from torchesegeta.sweeps.noise import Noise
@@ -16,6 +18,8 @@ from torchesegeta.sweeps.session import Session
 __all__ = [
     "NEEDS_SCORE",
     "Coalitions",
+    "Coins",
+    "Exchange",
     "Gradient",
     "Grids",
     "LayerInfo",
@@ -29,6 +33,7 @@ __all__ = [
     "Read",
     "Reader",
     "Readout",
+    "Replicated",
     "Request",
     "Runner",
     "Sample",

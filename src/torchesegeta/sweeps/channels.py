@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.sweeps.edit import edited
-from torchesegeta.sweeps.mask import Activations, Design, MaskPoints
+from torchesegeta.sweeps.mask import Design, MaskPoints, Sources
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class LayerDesign(Design):
 class ChannelPoints(MaskPoints):
     """One point per channel, layer by layer; a row is the channel's number."""
 
-    def __init__(self, image: Tensor, activations: Activations, chosen: Mapping[str, Tensor]) -> None:
+    def __init__(self, image: Tensor, activations: Mapping[str, Tensor], chosen: Mapping[str, Tensor]) -> None:
         self.image, self.activations = image, activations
         self.channels = [(layer, int(c)) for layer in activations for c in chosen[layer]]
         self.weigh_equally(max(1, len(self.channels)), image)
@@ -77,9 +77,9 @@ class Through(LayerDesign):
         """True: scores are compared with that of the replacement."""
         return True
 
-    def points(self, image: Tensor, replacement: Tensor, key: str, activations: Activations) -> MaskPoints:
+    def points(self, image: Tensor, replacement: Tensor, key: str, sources: Sources) -> MaskPoints:
         """See `Design.points`."""
-        return _Through(image, replacement, activations, self)
+        return _Through(image, replacement, sources.activations, self)
 
     def mask(self, channel: Tensor, shape: Sequence[int]) -> Tensor:
         """A channel (*layer) as a mask (*shape); a constant one hides everything."""
@@ -102,7 +102,7 @@ def _strongest(activation: Tensor, top: int | None) -> Tensor:
 
 
 class _Through(ChannelPoints):
-    def __init__(self, image: Tensor, replacement: Tensor, activations: Activations, design: Through) -> None:
+    def __init__(self, image: Tensor, replacement: Tensor, activations: Mapping[str, Tensor], design: Through) -> None:
         super().__init__(image, activations, {layer: _strongest(a, design.top) for layer, a in activations.items()})
         self.replacement, self.design = replacement, design
 
@@ -116,9 +116,10 @@ class _Through(ChannelPoints):
 class Without(LayerDesign):
     """The image itself, each channel of a layer set to zero on the way (Desai & Ramaswamy 2020)."""
 
-    def points(self, image: Tensor, replacement: Tensor, key: str, activations: Activations) -> MaskPoints:
+    def points(self, image: Tensor, replacement: Tensor, key: str, sources: Sources) -> MaskPoints:
         """See `Design.points`."""
-        return _Without(image, activations, {layer: torch.arange(len(a)) for layer, a in activations.items()})
+        found = sources.activations
+        return _Without(image, found, {layer: torch.arange(len(a)) for layer, a in found.items()})
 
 
 class _Without(ChannelPoints):

@@ -11,7 +11,7 @@ from torch import Tensor
 from torchesegeta.draws import generator
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.features import Features, Partition
-from torchesegeta.sweeps.mask import Activations, Design, MaskPoints
+from torchesegeta.sweeps.mask import Design, MaskPoints, Sources
 
 
 def permutation_at(count: int, key: str, index: int) -> Tensor:
@@ -67,7 +67,7 @@ class Permutations(Design):
         """True: the empty coalition is the first step of every order."""
         return True
 
-    def points(self, image: Tensor, replacement: Tensor, key: str, activations: Activations) -> MaskPoints:
+    def points(self, image: Tensor, replacement: Tensor, key: str, sources: Sources) -> MaskPoints:
         """See `Design.points`."""
         return _Joining(image, replacement, self, f"{key}|{replace(self, permutations=0)!r}")
 
@@ -99,7 +99,7 @@ class Coalitions(Design):
         """True: the empty coalition anchors the fit."""
         return True
 
-    def points(self, image: Tensor, replacement: Tensor, key: str, activations: Activations) -> MaskPoints:
+    def points(self, image: Tensor, replacement: Tensor, key: str, sources: Sources) -> MaskPoints:
         """See `Design.points`."""
         return _Coalitions(image, replacement, self, f"{key}|{replace(self, samples=0)!r}")
 

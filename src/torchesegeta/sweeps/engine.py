@@ -15,7 +15,7 @@ from torchesegeta.sweeps.base import NEEDS_LAYER, Points, Read, Reader, Request,
 from torchesegeta.sweeps.capture import Capture, Record
 from torchesegeta.sweeps.channels import ChannelPoints
 from torchesegeta.sweeps.chunks import is_out_of_memory
-from torchesegeta.sweeps.mask import Mask, MaskPoints
+from torchesegeta.sweeps.mask import Mask, MaskPoints, Sources
 from torchesegeta.sweeps.passes import activations_at, backward_pass, finite_scores, forward_pass, score_pass
 from torchesegeta.sweeps.session import Session
 
@@ -62,8 +62,15 @@ def count_points(sweep: Sweep, session: Session) -> int:
 
 def points_of(sweep: Sweep, session: Session, requests: Sequence[Request]) -> Points:
     """The points of a sweep; requests whose layer they cannot be made from are marked with the error."""
-    if not isinstance(sweep, Mask) or not sweep.layers:
+    if not isinstance(sweep, Mask):
         return sweep.points(session.data, session.key)
+    activations = _usable_activations(sweep, session, requests) if sweep.layers else {}
+    images, position = session.companions() if sweep.design.needs_set else ([], 0)
+    sources = Sources(activations, images, position, key=str(session.seed))
+    return sweep.points(session.data, session.key, sources)
+
+
+def _usable_activations(sweep: Mask, session: Session, requests: Sequence[Request]) -> dict[str, Tensor]:
     refused = {request.layer for request in requests if request.error is not None}
     wanted = [layer for layer in sweep.layers if layer not in refused]
     _, capture = forward_pass(session, session.data[None].clone(), wanted, scored=False)
@@ -76,7 +83,7 @@ def points_of(sweep: Sweep, session: Session, requests: Sequence[Request]) -> Po
         except IncompatibleError as error:
             for request in (r for r in requests if r.layer == layer):
                 request.error = error
-    return sweep.points(session.data, session.key, usable)
+    return usable
 
 
 class _Sweeping:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from torchesegeta.draws import generator
-from torchesegeta.sweeps.mask import Activations, Design, MaskPoints
+from torchesegeta.sweeps.mask import Design, MaskPoints, Sources
 
 
 def grid_at(dims: int, cells: int, share: float, key: str, index: int) -> tuple[Tensor, Tensor]:
@@ -38,7 +38,7 @@ class Grids(Design):
     cells: int
     share: float
 
-    def points(self, image: Tensor, replacement: Tensor, key: str, activations: Activations) -> MaskPoints:
+    def points(self, image: Tensor, replacement: Tensor, key: str, sources: Sources) -> MaskPoints:
         """See `Design.points`."""
         return _Grids(image, replacement, self, f"{key}|{replace(self, masks=0)!r}")
 

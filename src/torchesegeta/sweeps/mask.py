@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,22 @@ from torchesegeta.baselines import ZERO, Baseline
 from torchesegeta.features import Features, Regions
 from torchesegeta.sweeps.base import Points, Sweep
 
-Activations = Mapping[str, Tensor]
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """What masks may be made from besides the image.
+
+    Attributes:
+        activations: (C, *layer), of the design's layers as far as they could be recorded.
+        images: (C, *spatial) each: the images of the set, the explained one included.
+        position: Of the explained one among them.
+        key: Names the run's seed, whatever the image.
+    """
+
+    activations: Mapping[str, Tensor] = field(default_factory=dict)
+    images: Sequence[Tensor] = ()
+    position: int = 0
+    key: str = ""
 
 
 class MaskPoints(Points):
@@ -60,19 +75,24 @@ class Design(ABC):
         return ()
 
     @property
+    def needs_set(self) -> bool:
+        """Whether the masks are made from the other images of a set."""
+        return False
+
+    @property
     def needs_ends(self) -> bool:
         """Whether the score with everything replaced is taken too."""
         return False
 
     @abstractmethod
-    def points(self, image: Tensor, replacement: Tensor, key: str, activations: Activations) -> MaskPoints:
+    def points(self, image: Tensor, replacement: Tensor, key: str, sources: Sources) -> MaskPoints:
         """The masked images.
 
         Args:
             image: (C, *spatial).
             replacement: (C, *spatial), what masked voxels are set to.
             key: Names the run's seed and the image.
-            activations: (C, *layer), of the design's layers as far as they could be recorded.
+            sources: What else masks may be made from.
         """
 
     def check(self, layer: str, activation: Tensor, image: Tensor) -> None:
@@ -110,9 +130,9 @@ class Mask(Sweep):
         """The replacement, (C, *spatial)."""
         return self.replacement.resolve(image, seed=repr(self.replacement))
 
-    def points(self, image: Tensor, key: str, activations: Activations | None = None) -> MaskPoints:
-        """See `Sweep.points`; `activations` are those of the sweep's layers."""
-        return self.design.points(image, self.baseline(image), key, activations or {})
+    def points(self, image: Tensor, key: str, sources: Sources | None = None) -> MaskPoints:
+        """See `Sweep.points`; `sources` are what the design needs besides the image."""
+        return self.design.points(image, self.baseline(image), key, sources or Sources())
 
 
 @dataclass(frozen=True)
@@ -121,7 +141,7 @@ class OneOut(Design):
 
     features: Features
 
-    def points(self, image: Tensor, replacement: Tensor, key: str, activations: Activations) -> MaskPoints:
+    def points(self, image: Tensor, replacement: Tensor, key: str, sources: Sources) -> MaskPoints:
         """See `Design.points`."""
         return _OneOut(image, replacement, self.features.resolve(image))
 
