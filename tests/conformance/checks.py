@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 import torchesegeta as te
+from torchesegeta.baselines import Baseline
 from torchesegeta.errors import EsegetaError
 from torchesegeta.methods import Method
 from torchesegeta.sweeps import coalitions, grids, independent, noise
@@ -195,12 +196,20 @@ def is_complete(subject: Subject) -> None:
 def _score_change(net: Net, subject: Subject) -> float:
     """The target's score at the image less that at the baseline, computed plainly."""
     image = subject.image()[None]
-    baseline = torch.full_like(image, subject.row.parameters["baseline"])
+    baseline = _start(subject)[None]
     top, bottom = net(image), net(baseline)
     if subject.kind == "classification":
         return float(top[0, CLASS] - bottom[0, CLASS])
     region = top[0].argmax(0) == CLASS
     return float(top[0, CLASS][region].sum() - bottom[0, CLASS][region].sum())
+
+
+def _start(subject: Subject) -> Tensor:
+    """What the method starts from: a constant, or the blurred image."""
+    parameters, image = subject.row.parameters, subject.image()
+    if "sigma" in parameters:
+        return Baseline(kind="blur", sigma=parameters["sigma"]).resolve(image)
+    return torch.full_like(image, parameters["baseline"])
 
 
 CHECKS: tuple[Check, ...] = (

@@ -41,7 +41,9 @@ BLOCKS = {"features": 5, "baseline": 0.2}
 
 ROWS = {
     "ablation_cam": Row("image map", {"relu": False}),
+    "blur_integrated_gradients": Row("image", {"steps": 4, "sigma": 2.0}, complete=True),
     "eigen_cam": Row("image map"),
+    "expected_gradients": Row("image", {"samples": 4, "baselines": ["minimum", "blur"]}),
     "feature_ablation": Row("feature map", BLOCKS),
     "feature_permutation": Row("feature map", {"permutations": 2}, labelled=True, of_set=True),
     "grad_times_image": Row("image"),

@@ -13,7 +13,8 @@ from torchesegeta.methods.registry import register
 from torchesegeta.sweeps import Noise, Readout, Sample, Sweep
 
 
-def _share(sample: Sample) -> Tensor:
+def baseline_share(sample: Sample) -> Tensor:
+    """Gradient times the change from the baseline: (B, C, *spatial)."""
     return input_gradient(sample) * need(sample.input_change)
 
 
@@ -37,7 +38,7 @@ class GradientShap(NoiseMethod):
 
     def readout(self, context: Context) -> Readout:
         """(C, *spatial)."""
-        return WeightedSum(_share)
+        return WeightedSum(baseline_share)
 
     def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
         """Baselines that are not the background."""

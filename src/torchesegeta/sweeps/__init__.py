@@ -1,6 +1,7 @@
 """Sweeps: planned series of passes through the model. The only code that runs a model."""
 
 from torchesegeta.sweeps.base import NEEDS_SCORE, Measured, Read, Reader, Readout, Request, Sample, Sweep
+from torchesegeta.sweeps.blur import Blur
 from torchesegeta.sweeps.channels import Through, Without
 from torchesegeta.sweeps.coalitions import Coalitions, Permutations
 from torchesegeta.sweeps.engine import count_points, run_sweep
@@ -17,6 +18,7 @@ from torchesegeta.sweeps.session import Session
 
 __all__ = [
     "NEEDS_SCORE",
+    "Blur",
     "Coalitions",
     "Coins",
     "Exchange",
