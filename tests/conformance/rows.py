@@ -50,6 +50,7 @@ ROWS = {
     "gradcam": Row("image map"),
     "gradcam_plus_plus": Row("image map"),
     "gradient_shap": Row("image", MIXED),
+    "guided_integrated_gradients": Row("image", {**STEPS, "reach": 0.2}),
     "hires_cam": Row("image map"),
     "hsic": Row("feature map", {"samples": 12}, labelled=True),
     "input_x_gradient": Row("image"),

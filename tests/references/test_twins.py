@@ -70,6 +70,10 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "gradcam": (LAYERS, CAM),
     "gradcam_plus_plus": (LAYERS, [*CAM, {"epsilon": 1e-3}, {"denominator": "torch_cam"}]),
     "gradient_shap": (IMAGE, MIXED),
+    "guided_integrated_gradients": (
+        IMAGE,
+        [{"steps": 4, "reach": 0.2}, {"steps": 5, "reach": 0.3, "fraction": 0.4, "baseline": baseline}],
+    ),
     "hires_cam": (LAYERS, CAM),
     "hsic": (IMAGE, [{**row, "samples": 12} for row in FEATURES]),
     "input_x_gradient": (IMAGE, [{}]),

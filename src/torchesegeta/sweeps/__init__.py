@@ -8,6 +8,7 @@ from torchesegeta.sweeps.engine import count_points, run_sweep
 from torchesegeta.sweeps.exchange import Exchange
 from torchesegeta.sweeps.gradient import Gradient
 from torchesegeta.sweeps.grids import Grids
+from torchesegeta.sweeps.guided import Guided
 from torchesegeta.sweeps.independent import Coins, Replicated
 from torchesegeta.sweeps.layers import LayerInfo, default_layer, probe_layers
 from torchesegeta.sweeps.mask import Mask, OneOut
@@ -24,6 +25,7 @@ __all__ = [
     "Exchange",
     "Gradient",
     "Grids",
+    "Guided",
     "LayerInfo",
     "Mask",
     "Measured",

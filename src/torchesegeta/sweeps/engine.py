@@ -15,6 +15,7 @@ from torchesegeta.sweeps.base import NEEDS_LAYER, Points, Read, Reader, Request,
 from torchesegeta.sweeps.capture import Capture, Record
 from torchesegeta.sweeps.channels import ChannelPoints
 from torchesegeta.sweeps.chunks import is_out_of_memory
+from torchesegeta.sweeps.guided import Walk
 from torchesegeta.sweeps.mask import Mask, MaskPoints, Sources
 from torchesegeta.sweeps.passes import activations_at, backward_pass, finite_scores, forward_pass, score_pass
 from torchesegeta.sweeps.session import Session
@@ -44,8 +45,11 @@ def run_sweep(
     """
     points = points_of(sweep, session, requests)
     sweeping, count = _Sweeping(points, session, requests), len(points.weights)
-    if count > 1 or isinstance(points, MaskPoints):
+    if count > 1 or isinstance(points, MaskPoints | Walk):
         sweeping.open_readers()
+    if isinstance(points, Walk):
+        sweeping.walk(points, progress)
+        return sweeping.readers
     chunks = session.chunks()
     for chunk in chunks.split(count):
         chunks.run(chunk, sweeping.chunk)
@@ -159,6 +163,26 @@ class _Sweeping:
                 self._attempt(reader, partial(reader.readout.update, sample))
             for point in chunk:
                 self.seen[point].add(reader)
+
+    def walk(self, walk: Walk, progress: Progress | None) -> None:
+        """Each target's own path, step by step: every gradient decides on the next point."""
+        self.session.require_gradient()
+        steps, targets = len(walk.weights), sorted({r.target for r in self.readers if r.target is not None})
+        for number, target in enumerate(targets):
+            walk.restart()
+            for step in range(steps):
+                batch = walk.at(range(step, step + 1))
+                output, _ = forward_pass(self.session, batch, (), scored=True)
+                assert output is not None
+                score = finite_scores(self.session, output)[:, target]
+                slope, _ = backward_pass(self.session, score, batch, {}, keep=False)
+                assert slope is not None
+                sample = Sample(walk.weights[step : step + 1], range(step, step + 1), input_gradient=slope)
+                sample.input_change = walk.advance(slope[0], step)[None]
+                for reader in (r for r in self.readers if r.target == target and not r.failed):
+                    self._attempt(reader, partial(reader.readout.update, sample))
+                if progress is not None:
+                    progress(number * steps + step + 1, len(targets) * steps)
 
     def _open_after(self, output: Tensor | None) -> None:
         """In a one-point sweep the point is the image: its own pass binds the target."""
