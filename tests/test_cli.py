@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from execute.project import Project
 from rich.console import Console
 from typer.testing import CliRunner, Result
 

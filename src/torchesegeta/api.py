@@ -91,7 +91,11 @@ def explain(
         maps = [
             one
             for item in images
-            for one in _explain_one(Session(runner, item, wanted, seed=seed, chunk_size=chunk_size), parsed, layers)
+            for one in _explain_one(
+                Session(runner, item, wanted, seed=seed, chunk_size=chunk_size, image_set=lambda: images),
+                parsed,
+                layers,
+            )
         ]
     return Attributions(maps, {item.name: item for item in images})
 

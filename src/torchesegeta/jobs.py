@@ -12,7 +12,18 @@ from torch import Tensor
 
 from torchesegeta.errors import EsegetaError, IncompatibleError
 from torchesegeta.methods import Context, Method
-from torchesegeta.sweeps import NEEDS_LAYER, NEEDS_SCORE, Read, Reader, Readout, Request, Session, Sweep, run_sweep
+from torchesegeta.sweeps import (
+    NEEDS_LAYER,
+    NEEDS_SCORE,
+    Measured,
+    Read,
+    Reader,
+    Readout,
+    Request,
+    Session,
+    Sweep,
+    run_sweep,
+)
 from torchesegeta.sweeps.base import Continued
 from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.sweeps.chunks import is_out_of_memory
@@ -56,12 +67,17 @@ class Job:
         """All of them, in order."""
         return (self.sweep, *self.further)
 
-    def passes(self, targets: int) -> dict[str, int]:
-        """Forward and backward passes for a number of targets, as planned."""
+    def passes(self, targets: int, counts: Sequence[int]) -> dict[str, int]:
+        """Forward and backward passes, as planned.
+
+        Args:
+            targets: Number of scores.
+            counts: Number of points of each sweep.
+        """
         total = {"forward": 0, "backward": 0}
-        for number, sweep in enumerate(self.sweeps):
+        for number, (sweep, points) in enumerate(zip(self.sweeps, counts, strict=True)):
             reads = [task.method.reads_of(number, place) for task in self.tasks for place in task.places]
-            for kind, count in sweep.passes(targets, reads).items():
+            for kind, count in sweep.passes(targets, reads, points).items():
                 total[kind] += count
         return total
 
@@ -70,7 +86,7 @@ def group(tasks: Sequence[Task]) -> list[Job]:
     """Tasks that ask for equal sweeps share a job."""
     by_sweeps: dict[tuple[Sweep, ...], list[Task]] = {}
     for task in tasks:
-        by_sweeps.setdefault(task.method.sweeps(), []).append(task)
+        by_sweeps.setdefault(task.method.sweeps_over(task.places), []).append(task)
     return [Job(first, tuple(members), tuple(further)) for (first, *further), members in by_sweeps.items()]
 
 
@@ -215,6 +231,7 @@ class _Running:
             if earlier is not None:
                 reader.error = earlier.error or reader.error
                 reader.matched = earlier.matched | reader.matched
+                reader.readout = earlier.readout
             self.opened[place] = reader
         return {key: request.error for key, request in requests.items()}
 
@@ -276,6 +293,7 @@ class _Running:
         image = self.session.image
         grid = image.affine if result.space == "image" else layer_affine(image.affine, image.shape, values.shape[1:])
         result.values, result.affine, result.matched = values, grid, reader.matched
-        result.measures = task.method.measures(values, context)
+        own = reader.readout.measures() if isinstance(reader.readout, Measured) else {}
+        result.measures = {**task.method.measures(values, context), **own}
         result.warnings = tuple(task.method.cautions(result.measures, context))
         return result

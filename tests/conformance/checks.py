@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 import torchesegeta as te
+from torchesegeta.baselines import Baseline
 from torchesegeta.errors import EsegetaError
 from torchesegeta.methods import Method
-from torchesegeta.sweeps import noise
+from torchesegeta.sweeps import coalitions, grids, independent, noise
 
 from .nets import LAYERS, Net, build, permuted
 from .snapshot import assert_same, snapshot
@@ -50,8 +51,8 @@ def has_shape(subject: Subject) -> None:
 
 def _expected(subject: Subject, layer: str | None) -> tuple[int, ...]:
     image = (2, *SIZES[subject.dims])
-    if subject.row.shape.startswith("image"):
-        return (1, *image[1:]) if subject.row.shape == "image map" else image
+    if not subject.row.shape.startswith("layer"):
+        return image if subject.row.shape == "image" else (1, *image[1:])
     found: list[Tensor] = []
     module = subject.model.get_submodule(layer or "")
     hook = module.register_forward_hook(lambda _module, _inputs, output: found.append(output))
@@ -79,7 +80,7 @@ def _random_states() -> tuple[Any, ...]:
 
 def leaves_no_hook_after_an_error(subject: Subject) -> None:
     """Whichever pass of the model raises: the call raises or says so, and the model is as it was."""
-    for call in range(4):
+    for call in range(2 if subject.row.of_set else 4):  # of a set, those of the first image
         model, trap = subject.model.train(), _Trap(call)
         handle = model.get_submodule("merge").register_forward_pre_hook(trap)
         before = snapshot(model)
@@ -99,9 +100,9 @@ class _Trap:
         self.left, self.sprung = calls, False
 
     def __call__(self, module: nn.Module, inputs: Any) -> None:
-        self.sprung = self.left == 0
         self.left -= 1
-        if self.sprung:
+        if self.left == -1:
+            self.sprung = True
             raise KeyError("trap")
 
 
@@ -121,6 +122,8 @@ def does_not_depend_on_chunks(subject: Subject) -> None:
 
 def takes_lists(subject: Subject) -> None:
     """A list of images gives each image's own map."""
+    if subject.row.of_set:
+        return
     images = [subject.image(0), subject.image(1)]
     together = subject.explain(image=images)
     for number, image in enumerate(images):
@@ -138,7 +141,9 @@ def treats_axes_alike(subject: Subject) -> None:
         for axes in [(1, 0)] if subject.dims == 2 else [(1, 2, 0), (2, 1, 0)]:
             moved = _permute(subject.image(), axes)
             _fix_draws(patch, axes, subject.dims)
-            for mine, theirs in zip(subject.values(model=permuted(net, axes), image=moved), plain, strict=True):
+            parameters = {name: _permute(v[None], axes)[0] for name, v in subject.labels.items()}
+            there = subject.values(model=permuted(net, axes), image=moved, parameters=parameters)
+            for mine, theirs in zip(there, plain, strict=True):
                 assert apart(mine, _permute(theirs, axes)) < PERMUTED, f"axes {axes}"
 
 
@@ -156,6 +161,21 @@ def _fix_draws(patch: pytest.MonkeyPatch, axes: Any, dims: int) -> None:
 
     patch.setattr(noise, "noise_at", noise_at)
     patch.setattr(noise, "mixing_at", lambda count, key, index: ((0.37 * (index + 1)) % 1, index % count))
+    patch.setattr(grids, "grid_at", lambda *draw: _grid_at(axes, *draw))
+    for module, draw in ((coalitions, "permutation_at"), (coalitions, "coalition_at"), (independent, "coins_at")):
+        patch.setattr(module, draw, _without_key(getattr(module, draw)))
+    drawn = independent.sequence_of
+    patch.setattr(independent, "sequence_of", lambda count, samples, key: drawn(count, samples, ""))
+
+
+def _grid_at(axes: Any, dims: int, cells: int, share: float, key: str, index: int) -> tuple[Tensor, Tensor]:
+    source = torch.Generator().manual_seed(index)
+    grid, shift = torch.rand((1, *(cells,) * dims), generator=source).round(), torch.rand(dims, generator=source)
+    return _permute(grid, axes)[0], shift[list(axes)]
+
+
+def _without_key(draw: Callable[[int, str, int], Tensor]) -> Callable[[int, str, int], Tensor]:
+    return lambda count, key, index: draw(count, "", index)
 
 
 def is_complete(subject: Subject) -> None:
@@ -176,12 +196,20 @@ def is_complete(subject: Subject) -> None:
 def _score_change(net: Net, subject: Subject) -> float:
     """The target's score at the image less that at the baseline, computed plainly."""
     image = subject.image()[None]
-    baseline = torch.full_like(image, subject.row.parameters["baseline"])
+    baseline = _start(subject)[None]
     top, bottom = net(image), net(baseline)
     if subject.kind == "classification":
         return float(top[0, CLASS] - bottom[0, CLASS])
     region = top[0].argmax(0) == CLASS
     return float(top[0, CLASS][region].sum() - bottom[0, CLASS][region].sum())
+
+
+def _start(subject: Subject) -> Tensor:
+    """What the method starts from: a constant, or the blurred image."""
+    parameters, image = subject.row.parameters, subject.image()
+    if "sigma" in parameters:
+        return Baseline(kind="blur", sigma=parameters["sigma"]).resolve(image)
+    return torch.full_like(image, parameters["baseline"])
 
 
 CHECKS: tuple[Check, ...] = (

@@ -37,18 +37,26 @@ class Subject:
         return torch.randn(2, *SIZES[self.dims], generator=torch.Generator().manual_seed(seed))
 
     @property
+    def labels(self) -> dict[str, Tensor]:
+        """A label map of five features, for methods that draw among features."""
+        place = torch.stack(torch.meshgrid(*(torch.arange(n) for n in SIZES[self.dims]), indexing="ij"))
+        return {"features": (place[0] * place[1] + place.sum(0)) % 5} if self.row.labelled else {}
+
+    @property
     def target(self) -> dict[str, Any]:
         """A region that the prediction decides, or a class."""
         return {"kind": "multiclass" if self.kind == "segmentation" else "class", "classes": [CLASS]}
 
     def explain(self, *, model: nn.Module | None = None, image: Any = None, **options: Any) -> te.Attributions:
         """The method's maps; at the suite's layers if it makes maps of layers."""
-        return te.explain(
+        given = self.image() if image is None else image
+        maps = te.explain(
             model or self.model,
-            self.image() if image is None else image,
-            methods=[{"name": self.method, **self.row.parameters, **options.pop("parameters", {})}],
+            [given, 0.5 * given.flip(0), 1 - given] if self.row.of_set else given,
+            methods=[{"name": self.method, **self.row.parameters, **self.labels, **options.pop("parameters", {})}],
             **{"target": self.target, "layers": LAYERS if self.row.layers else None, **options},
         )
+        return te.Attributions(m for m in maps if m.image == maps[0].image) if self.row.of_set else maps
 
     def values(self, **options: Any) -> list[Tensor]:
         """The maps' values, one per layer."""

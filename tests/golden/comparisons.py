@@ -11,6 +11,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from torchesegeta.targets.base import Activation
+
 from .loader import Entry
 
 QUADRATURES = {
@@ -32,8 +34,11 @@ class Comparison:
     Attributes:
         method: Our method.
         array: Name of the stored array.
-        parameters: Our parameters.
+        parameters: Our parameters; a function makes its value from the stored arrays.
         stored: Our parameters whose values are stored arrays: parameter name to array name.
+        given: Our parameters whose values are among the network's inputs: parameter name to array name.
+        activation: What turns logits into the probabilities that are explained; None explains logits.
+        images: Name of the stored array of images that are explained together; None: the network's one image.
         after: What the reference goes on to do with its map.
     """
 
@@ -41,7 +46,18 @@ class Comparison:
     array: str = "map"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     stored: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
+    activation: Activation | None = None
+    images: str | None = None
     after: Callable[[Tensor], Tensor] = unchanged
+
+
+def repeated(entry: Entry) -> Callable[[Tensor], Tensor]:
+    """Captum's maps of features: the same in every channel."""
+    dims = 2 if entry.model.endswith("2d") else 3
+    return lambda values: values.expand(
+        *values.shape[: -dims - 1], 3 if entry.model == "cnn2d" else 1, *values.shape[-dims:]
+    )
 
 
 def largest_channel(values: Tensor) -> Tensor:
@@ -99,7 +115,7 @@ def _integrated_gradients(entry: Entry) -> list[Comparison]:
     }
     after = captum_trapezoid(parameters["steps"]) if "trapezoid" in entry.variant else unchanged
     stored = {"baseline": "baseline"} if "baseline" in entry.arrays else {}
-    return [Comparison("integrated_gradients", "map", parameters, stored, after)]
+    return [Comparison("integrated_gradients", "map", parameters, stored, after=after)]
 
 
 def _both_ends(entry: Entry) -> list[Comparison]:
@@ -176,6 +192,79 @@ def _torchray_linear(entry: Entry) -> list[Comparison]:
     return [Comparison("linear_approximation"), Comparison("hires_cam", "up", {"relu": False})]
 
 
+def _ablation(entry: Entry) -> list[Comparison]:
+    return [Comparison("feature_ablation", stored={"features": "feature_mask"}, after=repeated(entry))]
+
+
+def _exact_shapley(entry: Entry) -> list[Comparison]:
+    """With few features every coalition is tried."""
+    return [Comparison("kernel_shap", stored={"features": "feature_mask"}, after=repeated(entry))]
+
+
+def _shapley_sampling(entry: Entry) -> list[Comparison]:
+    parameters = {"permutations": entry.parameters["n_samples"]}
+    return [
+        Comparison("shapley_value_sampling", "map", parameters, {"features": "feature_mask"}, after=repeated(entry))
+    ]
+
+
+def captum_penalty(stored: Mapping[str, Tensor]) -> float:
+    """Captum's penalty of 0.01 in standard deviations of its scores."""
+    weights, outputs = stored["weights"].double(), stored["outputs"].double()
+    mean = (weights * outputs).sum() / weights.sum()
+    return float(0.01 / ((weights * (outputs - mean) ** 2).sum() / weights.sum()).sqrt())
+
+
+def _lime(entry: Entry) -> list[Comparison]:
+    parameters = {"samples": entry.parameters["n_samples"], "paired": False, "distance": "image", "kernel_width": 1.0}
+    stored = {"features": "feature_mask"}
+    return [Comparison("lime", "map", parameters | {"alpha": captum_penalty}, stored, after=repeated(entry))]
+
+
+def _rise(entry: Entry) -> list[Comparison]:
+    """Its masks are given; TorchRay divides by their number and reads sigmoids of classes' logits."""
+    parameters = {"masks": lambda stored: len(stored["grids"]), "normalise": "count"}
+    return [Comparison("rise", parameters=parameters, activation="sigmoid")]
+
+
+def upscaled(values: Tensor) -> Tensor:
+    """Score-CAM's last steps: ReLU at full resolution, then scaling to 0 … 1."""
+    return stretched(values.clamp(min=0))
+
+
+def _score_cam(entry: Entry) -> list[Comparison]:
+    """The paper's authors weigh by probabilities and enlarge before they sum, which is the same as after."""
+    full = {"weighing": "score", "relu": False}
+    whole = [Comparison("score_cam", "up_raw", full, activation="softmax")] if entry.source == "own" else []
+    name = "up" if entry.source == "scorecam" else "up_norm"
+    return [*whole, Comparison("score_cam", name, full, activation="softmax", after=upscaled)]
+
+
+def _torchcam_score_cam(entry: Entry) -> list[Comparison]:
+    parameters = {"weighing": "softmax", "scale_first": True, "upsample": False}
+    return [Comparison("score_cam", parameters=parameters)]
+
+
+def _cnnvis_score_cam(entry: Entry) -> list[Comparison]:
+    parameters = {"weighing": "score", "relu": False, "upsample": False}
+    return [Comparison("score_cam", "low_norm", parameters, activation="softmax", after=started_at_one)]
+
+
+def _permutation(entry: Entry) -> list[Comparison]:
+    """Captum's maps of all four images."""
+    stored = {"features": "feature_mask"}
+    return [Comparison("feature_permutation", stored=stored, images="batch", after=repeated(entry))]
+
+
+def _occlusion(entry: Entry) -> list[Comparison]:
+    _, *window = entry.parameters["sliding_window_shapes"]
+    _, *stride = entry.parameters["strides"]
+    parameters = {"window": window, "stride": stride, "per_channel": "per_channel" in entry.variant}
+    given = {"baseline": "baselines"} if "baselines" in str(entry.parameters["baseline"]) else {}
+    after = unchanged if parameters["per_channel"] else repeated(entry)
+    return [Comparison("occlusion", "map", parameters, given=given, after=after)]
+
+
 TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "captum.Saliency": _saliency,
     "captum.InputXGradient": _simple("input_x_gradient", "grad_times_image"),
@@ -195,6 +284,13 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "captum.NoiseTunnel_smoothgrad": _noisy("smoothgrad", "nt_samples"),
     "captum.NoiseTunnel_smoothgrad_sq": _noisy("smoothgrad_squared", "nt_samples"),
     "captum.NoiseTunnel_vargrad": _noisy("vargrad", "nt_samples"),
+    "captum.FeatureAblation": _ablation,
+    "captum.FeaturePermutation": _permutation,
+    "captum.Lime": _lime,
+    "captum.Occlusion": _occlusion,
+    "captum.ShapleyValueExact": _exact_shapley,
+    "captum.ShapleyValues": _exact_shapley,
+    "captum.ShapleyValueSampling": _shapley_sampling,
     "captum.GradientShap": _noisy("gradient_shap", "n_samples"),
     "captum.LayerGradientShap": _noisy("layer_gradient_shap", "n_samples"),
     "cnnvis.vanilla_backprop": _simple("vanilla_backprop"),
@@ -207,6 +303,7 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "cnnvis.layer_activation_with_guided_backprop": _of_filter,
     "cnnvis.smooth_grad": _cnnvis_smooth,
     "esegeta.guided_backprop": _simple("guided_backprop"),
+    "cnnvis.scorecam": _cnnvis_score_cam,
     "esegeta.vanilla_backprop": _simple("vanilla_backprop"),
     "esegeta.integrated_gradients": _both_ends,
     "jacobgil.GuidedBackprop": _simple("guided_backprop"),
@@ -216,6 +313,12 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "jacobgil.HiResCAM": _low_resolution("hires_cam", "raw"),
     "jacobgil.LayerCAM": _low_resolution("layer_cam", "raw"),
     "jacobgil.EigenCAM": _low_resolution("eigen_cam", "raw"),
+    "jacobgil.AblationCAM": _low_resolution("ablation_cam", "raw"),
+    "jacobgil.ScoreCAM": _low_resolution("score_cam", "raw", weighing="softmax", align_corners=True),
+    "own.AblationCAM": _low_resolution("ablation_cam", "raw"),
+    "own.ScoreCAM": _score_cam,
+    "scorecam.ScoreCAM": _score_cam,
+    "torchcam.ScoreCAM": _torchcam_score_cam,
     "own.GradCAMPlusPlus": _low_resolution("gradcam_plus_plus", "raw", epsilon=1e-6),
     "own.XGradCAM": _low_resolution("xgrad_cam", "raw"),
     "torchcam.GradCAM": _low_resolution("gradcam", "map", relu=True),
@@ -226,6 +329,8 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "torchcam.LayerCAM": _low_resolution("layer_cam", "map", relu=True),
     "torchray.deconvnet": _torchray_rule("deconvolution"),
     "torchray.guided_backprop": _torchray_rule("guided_backprop"),
+    "own.RISE_fixed_masks": _rise,
+    "torchray.rise": _rise,
     "torchray.gradient": _torchray_gradient,
     "torchray.grad_cam": _torchray_gradcam,
     "torchray.linear_approx": _torchray_linear,

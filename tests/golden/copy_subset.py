@@ -21,7 +21,7 @@ from .loader import COPY, Entry, complete_set, entries
 
 NETWORKS = ("cnn2d", "unet2d", "cnn3d", "unet3d")
 INPUTS = ("x", "logits", "masks")
-DRAWS = ("noise", "coefficients", "baseline_index")
+DRAWS = ("noise", "coefficients", "baseline_index", "permutations", "interpretable", "outputs", "weights", "grids")
 LARGEST = 30_000
 """Bytes of a stored map; a larger one is kept only if its method has no smaller one."""
 
@@ -43,14 +43,20 @@ def needed(root: Path, entry: Entry) -> bytes:
     """What the comparisons of an entry need of its file."""
     wanted = {*DRAWS}
     for comparison in comparisons(entry):
-        wanted |= {comparison.array, *comparison.stored.values()}
+        wanted |= {comparison.array, *comparison.stored.values(), *([comparison.images] if comparison.images else [])}
     return packed(pick(root, entry.file, sorted(wanted)))
+
+
+def self_contained(entry: Entry) -> bool:
+    """Whether its comparisons need nothing of the network's inputs but the image."""
+    ours = comparisons(entry)
+    return bool(ours) and not any(comparison.given for comparison in ours)
 
 
 def chosen(root: Path) -> dict[str, bytes]:
     """The files of the entries to keep, by entry."""
     offers: defaultdict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
-    files = {e.id: needed(root, e) for e in entries(root) if e.model in NETWORKS and comparisons(e)}
+    files = {e.id: needed(root, e) for e in entries(root) if e.model in NETWORKS and self_contained(e)}
     for entry in entries(root):
         if entry.id in files:
             for comparison in comparisons(entry):

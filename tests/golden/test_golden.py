@@ -26,7 +26,9 @@ METHODS = {
     "linear_approximation", "integrated_gradients", "layer_conductance", "internal_influence", "smoothgrad",
     "guided_backprop", "deconvolution", "guided_gradcam", "layer_activation_guided_backprop", "deeplift",
     "layer_deeplift", "layer_deeplift_shap",
-    "smoothgrad_squared", "vargrad", "gradient_shap", "layer_gradient_shap",
+    "smoothgrad_squared", "vargrad", "gradient_shap", "layer_gradient_shap", "feature_ablation", "occlusion",
+    "shapley_value_sampling", "kernel_shap", "lime", "rise", "score_cam", "ablation_cam",
+    "feature_permutation",
 }  # fmt: skip
 
 NOT_COPIED = {"layer_activation_guided_backprop"}

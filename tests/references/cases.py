@@ -58,9 +58,53 @@ def mixing_at(count: int, key: str, index: int) -> tuple[float, int]:
     return (0.37 * (index + 1)) % 1, (2 * index + 1) % count
 
 
+def permutation_at(count: int, key: str, index: int) -> Tensor:
+    """A known order of features in place of the engine's."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(200 + index))
+
+
+def coalition_at(count: int, key: str, index: int) -> Tensor:
+    """A known coalition of features in place of the engine's: neither empty nor full."""
+    row = (torch.rand(count, generator=torch.Generator().manual_seed(300 + index)) < 0.5).float()
+    row[index % count], row[(index + 1) % count] = 0, 1
+    return row
+
+
+def grid_at(dims: int, cells: int, share: float, key: str, index: int) -> tuple[Tensor, Tensor]:
+    """A known coarse grid and shift in place of the engine's."""
+    source = torch.Generator().manual_seed(400 + index)
+    return torch.rand((cells,) * dims, generator=source).round(), torch.rand(dims, generator=source)
+
+
+def coins_at(count: int, key: str, index: int) -> Tensor:
+    """Known tosses of a coin in place of the engine's."""
+    return torch.randint(2, (count,), generator=torch.Generator().manual_seed(500 + index)).float()
+
+
+def sequence_of(count: int, samples: int, key: str) -> Tensor:
+    """A known sequence in place of the engine's."""
+    return torch.rand(samples, 2, count, generator=torch.Generator().manual_seed(600))
+
+
+def shift_at(images: int, key: str, index: int) -> int:
+    """Known shifts in place of the engine's."""
+    return 1 + index % (images - 1)
+
+
+def companions(image: Tensor) -> list[Tensor]:
+    """An image's set: itself and two more, (1, C, *spatial) each."""
+    return [image, 0.5 * image.flip(1), 1 - image]
+
+
 def baseline(image: Tensor) -> Tensor:
     """A baseline that is nowhere constant: (C, *spatial)."""
     return 0.5 * image[0].flip(1) - 0.2
+
+
+def labels(image: Tensor) -> Tensor:
+    """Five features of uneven shape: (*spatial)."""
+    place = torch.stack(torch.meshgrid(*(torch.arange(n) for n in image.shape[2:]), indexing="ij"))
+    return 3 * ((place[0] * place[1] + place.sum(0)) % 5) + 2
 
 
 def baselines(image: Tensor) -> Tensor:

@@ -2,12 +2,27 @@
 
 import pytest
 
-from torchesegeta.sweeps import noise
+from torchesegeta.sweeps import coalitions, exchange, grids, independent, noise
 
-from .cases import mixing_at, noise_at
+from .cases import (
+    coalition_at,
+    coins_at,
+    grid_at,
+    mixing_at,
+    noise_at,
+    permutation_at,
+    sequence_of,
+    shift_at,
+)
 
 
 @pytest.fixture(autouse=True)
 def known_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(noise, "noise_at", noise_at)
     monkeypatch.setattr(noise, "mixing_at", mixing_at)
+    monkeypatch.setattr(coalitions, "permutation_at", permutation_at)
+    monkeypatch.setattr(coalitions, "coalition_at", coalition_at)
+    monkeypatch.setattr(grids, "grid_at", grid_at)
+    monkeypatch.setattr(independent, "coins_at", coins_at)
+    monkeypatch.setattr(independent, "sequence_of", sequence_of)
+    monkeypatch.setattr(exchange, "shift_at", shift_at)

@@ -17,12 +17,19 @@ GRADIENT = [name for name, method in te.methods().items() if method().sweeps() =
 FEW: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("integrated_gradients", "layer_conductance", "internal_influence"), {"steps": 4}),
     **dict.fromkeys(("smoothgrad", "smoothgrad_squared", "vargrad"), {"samples": 3}),
+    **dict.fromkeys(("lime", "kernel_shap", "hsic"), {"samples": 20, "features": 5}),
+    "shapley_value_sampling": {"permutations": 2, "features": 5},
+    "sobol": {"samples": 3, "features": 5},
+    "rise": {"masks": 9},
+    "expected_gradients": {"samples": 3, "baselines": ["zero", "noise"]},
+    **dict.fromkeys(("blur_integrated_gradients", "guided_integrated_gradients"), {"steps": 3}),
     **dict.fromkeys(("gradient_shap", "layer_gradient_shap"), {"samples": 3, "baselines": ["zero", "noise"]}),
 }
+OF_SETS = {"feature_permutation"}
 ALL = [
     {"name": name, **FEW.get(name, {})}
     for name, method in te.methods().items()
-    if all(sweep.rule is None for sweep in method().sweeps())
+    if name not in OF_SETS and all(sweep.rule is None for sweep in method().sweeps())
 ]
 """Methods under a rule refuse this network, whose counting nodes are autograd functions in Python."""
 

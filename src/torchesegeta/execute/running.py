@@ -100,9 +100,8 @@ class _Run:
         return remaining(self.plan.jobs, image.name, self.finished, self.crashes)
 
     def _passes(self, job: Job) -> int:
-        """Planned passes, for the time that is left; targets are counted in the first image."""
-        bound = self.plan.first.bound
-        return sum(job.passes(len(bound.names) - len(bound.incompatible)).values())
+        """Planned passes, for the time that is left."""
+        return sum(self.plan.passes(job).values())
 
     def _run_image(self, image: PlannedImage, jobs: Sequence[Job]) -> None:
         if (image.name, frozenset()) in self.crashes:

@@ -67,6 +67,10 @@ class Method(Strict, ABC):
     def sweeps(self) -> tuple[Sweep, ...]:
         """The sweeps it reads; equal ones are run once for all methods."""
 
+    def sweeps_over(self, places: Sequence[str | None]) -> tuple[Sweep, ...]:
+        """The sweeps for the places it explains; other than `sweeps` where they are made from the layers."""
+        return self.sweeps()
+
     @abstractmethod
     def readout(self, context: Context) -> Readout:
         """A fresh readout for one target and one layer."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchesegeta.baselines import Baseline, baseline_warning
 from torchesegeta.methods.base import Context, Method
 from torchesegeta.methods.path_method import share_of_change
-from torchesegeta.methods.readouts import WeightedSum, input_gradient, layer_gradient, need
+from torchesegeta.methods.readouts import WeightedSum, layer_gradient, need, share_of_score
 from torchesegeta.sweeps import Contrast, Read, Readout, Sample, Sweep
 
 LARGE_GAP = 1e-3
@@ -32,7 +32,7 @@ class DeepLiftMethod(Method):
 
     def readout(self, context: Context) -> Readout:
         """(C, *spatial)."""
-        return WeightedSum(lambda sample: input_gradient(sample) * need(sample.input_change))
+        return WeightedSum(share_of_score)
 
     def measures(self, values: Tensor, context: Context) -> dict[str, float]:
         """Completeness gap: |Σ map − Δscore| / |Δscore|."""

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from pydantic import Field
-from torch import Tensor
 
 from torchesegeta.baselines import ZERO, BaselinesField, baseline_warning
 from torchesegeta.methods.base import Context
 from torchesegeta.methods.noise_method import NoiseMethod
-from torchesegeta.methods.readouts import WeightedSum, input_gradient, need
+from torchesegeta.methods.readouts import WeightedSum, share_of_score
 from torchesegeta.methods.registry import register
-from torchesegeta.sweeps import Noise, Readout, Sample, Sweep
-
-
-def _share(sample: Sample) -> Tensor:
-    return input_gradient(sample) * need(sample.input_change)
+from torchesegeta.sweeps import Noise, Readout, Sweep
 
 
 @register("gradient_shap")
@@ -37,7 +32,7 @@ class GradientShap(NoiseMethod):
 
     def readout(self, context: Context) -> Readout:
         """(C, *spatial)."""
-        return WeightedSum(_share)
+        return WeightedSum(share_of_score)
 
     def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
         """Baselines that are not the background."""

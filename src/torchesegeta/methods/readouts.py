@@ -22,6 +22,11 @@ def need(tensor: Tensor | None) -> Tensor:
     return tensor
 
 
+def share_of_score(sample: Sample) -> Tensor:
+    """Gradient times the change of the input: (B, C, *spatial)."""
+    return input_gradient(sample) * need(sample.input_change)
+
+
 def _same(total: Tensor) -> Tensor:
     return total
 

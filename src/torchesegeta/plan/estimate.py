@@ -12,8 +12,7 @@ from torch import Tensor
 from torchesegeta.errors import ModelError
 from torchesegeta.jobs import Job
 from torchesegeta.plan.plan import Plan
-from torchesegeta.sweeps import NEEDS_SCORE, Read, Session
-from torchesegeta.sweeps.base import NEEDS_LAYER
+from torchesegeta.sweeps import NEEDS_BACKWARD, NEEDS_LAYER, NEEDS_SCORE, Read, Session
 from torchesegeta.sweeps.capture import LayerName
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.memory import PeakMemory
@@ -63,8 +62,8 @@ def estimate(plan: Plan) -> list[tuple[Job, Estimate]]:
     results = []
     for job in plan.jobs:
         reads = [task.method.reads_at(place) for task in job.tasks for place in task.places]
-        backward = any(r & (NEEDS_SCORE | Read.SEEDED_GRADIENT) for r in reads)
-        kind = (min(plan.first.chunks().size, job.sweep.count), backward)
+        backward = any(r & NEEDS_BACKWARD for r in reads)
+        kind = (max(1, min(plan.first.chunks().size, plan.count(job.sweep))), backward)
         if kind not in costs:
             costs[kind] = _measure(plan.first, *kind)
         results.append((job, _estimate(plan, job, costs[kind], kind[0])))
@@ -74,7 +73,7 @@ def estimate(plan: Plan) -> list[tuple[Job, Estimate]]:
 def _estimate(plan: Plan, job: Job, cost: _Cost, chunk: int) -> Estimate:
     bound = plan.first.bound
     targets = len(bound.names) - len(bound.incompatible)
-    passes = job.passes(targets)
+    passes = plan.passes(job)
     seconds = passes["forward"] * cost.forward + passes["backward"] * cost.backward
     drawing = DRAWING if plan.runner.device.type == "cpu" else 0
     return Estimate(passes, seconds, cost.peak + _records(plan, job, chunk) + _maps(plan, job, targets) + drawing)

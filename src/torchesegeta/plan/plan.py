@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import nn
 
 from torchesegeta.config import RunConfig
 from torchesegeta.devices import model_dims, torch_device
-from torchesegeta.errors import ConfigError, IncompatibleError, InputError, ModelError
+from torchesegeta.errors import ConfigError, EsegetaError, IncompatibleError, InputError, ModelError
 from torchesegeta.inputs import build_transforms
 from torchesegeta.jobs import Job, group
 from torchesegeta.methods import Method
 from torchesegeta.models import load_model
 from torchesegeta.plan.checks import check_class_names, check_dimensions, check_distinct, check_named_layers
 from torchesegeta.plan.images import PlannedImage, check_files, name_images, read_planned
-from torchesegeta.sweeps import LayerInfo, Runner, Session, default_layer, prepared, probe_layers
+from torchesegeta.sweeps import LayerInfo, Runner, Session, Sweep, count_points, default_layer, prepared, probe_layers
 from torchesegeta.tasks import make_tasks, need_default_layer, parse_methods
 from torchesegeta.types import Image
 
@@ -36,6 +36,7 @@ class Plan:
         first: The first image's session, already bound by the probing pass.
         warnings: Of the whole run.
         spatial_dims: Of the model; None where it does not tell.
+        counts: Points of sweeps over the first image, as far as they have been counted.
     """
 
     config: RunConfig
@@ -46,6 +47,7 @@ class Plan:
     first: Session
     warnings: list[str]
     spatial_dims: int | None
+    counts: dict[Sweep, int] = field(default_factory=dict)
 
     def session(self, image: PlannedImage) -> Session:
         """The session of an image; reads it.
@@ -55,7 +57,32 @@ class Plan:
         """
         if image is self.images[0]:
             return self.first
-        return _session(self.config, self.runner, read_planned(image, self.config, self.spatial_dims))
+        session = _session(self.config, self.runner, read_planned(image, self.config, self.spatial_dims))
+        session.image_set = self.read_all
+        return session
+
+    def read_all(self) -> list[Image]:
+        """Every image, for methods that need the set.
+
+        Raises:
+            InputError: One cannot be read.
+        """
+        others = (read_planned(image, self.config, self.spatial_dims) for image in self.images[1:])
+        return [self.first.image, *others]
+
+    def passes(self, job: Job) -> dict[str, int]:
+        """Forward and backward passes of a job, as counted for the first image."""
+        bound = self.first.bound
+        return job.passes(len(bound.names) - len(bound.incompatible), [self.count(sweep) for sweep in job.sweeps])
+
+    def count(self, sweep: Sweep) -> int:
+        """Points of a sweep over the first image; 0 where none can be made."""
+        if sweep not in self.counts:
+            try:
+                self.counts[sweep] = count_points(sweep, self.first)
+            except EsegetaError:
+                self.counts[sweep] = 0
+        return self.counts[sweep]
 
 
 def check_config(config: RunConfig) -> None:
@@ -98,7 +125,9 @@ def planned(config: RunConfig) -> Iterator[Plan]:
         runner = Runner(ready, device, config.model.info, config.model.output)
         session = _session(config, runner, first)
         layers, jobs = _probe(config, parsed, session)
-        yield Plan(config, runner, images, jobs, layers, session, warnings, dims)
+        plan = Plan(config, runner, images, jobs, layers, session, warnings, dims)
+        session.image_set = plan.read_all
+        yield plan
 
 
 def _load(config: RunConfig) -> tuple[nn.Module, list[str]]:

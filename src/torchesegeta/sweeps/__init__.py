@@ -1,32 +1,66 @@
 """Sweeps: planned series of passes through the model. The only code that runs a model."""
 
-from torchesegeta.sweeps.base import NEEDS_LAYER, NEEDS_SCORE, Read, Reader, Readout, Request, Sample, Sweep
+from torchesegeta.sweeps.base import (
+    NEEDS_BACKWARD,
+    NEEDS_LAYER,
+    NEEDS_SCORE,
+    Measured,
+    Read,
+    Reader,
+    Readout,
+    Request,
+    Sample,
+    Sweep,
+)
+from torchesegeta.sweeps.blur import Blur
+from torchesegeta.sweeps.channels import Through, Without
+from torchesegeta.sweeps.coalitions import Coalitions, Permutations
 from torchesegeta.sweeps.contrast import Contrast
-from torchesegeta.sweeps.engine import run_sweep
+from torchesegeta.sweeps.engine import count_points, run_sweep
+from torchesegeta.sweeps.exchange import Exchange
 from torchesegeta.sweeps.gradient import Gradient
+from torchesegeta.sweeps.grids import Grids
+from torchesegeta.sweeps.guided_path import GuidedPath
+from torchesegeta.sweeps.independent import Coins, Replicated
 from torchesegeta.sweeps.layers import LayerInfo, default_layer, probe_layers
+from torchesegeta.sweeps.mask import Mask, OneOut
 from torchesegeta.sweeps.noise import Noise
 from torchesegeta.sweeps.path import Path
 from torchesegeta.sweeps.runner import Passes, Runner, prepared
 from torchesegeta.sweeps.session import Session
 
 __all__ = [
+    "NEEDS_BACKWARD",
     "NEEDS_LAYER",
     "NEEDS_SCORE",
+    "Blur",
+    "Coalitions",
+    "Coins",
     "Contrast",
+    "Exchange",
     "Gradient",
+    "Grids",
+    "GuidedPath",
     "LayerInfo",
+    "Mask",
+    "Measured",
     "Noise",
+    "OneOut",
     "Passes",
     "Path",
+    "Permutations",
     "Read",
     "Reader",
     "Readout",
+    "Replicated",
     "Request",
     "Runner",
     "Sample",
     "Session",
     "Sweep",
+    "Through",
+    "Without",
+    "count_points",
     "default_layer",
     "prepared",
     "probe_layers",

@@ -10,10 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import Flag, auto
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from torchesegeta.features import Regions
 from torchesegeta.rules import Rule
 
 
@@ -27,9 +28,13 @@ class Read(Flag):
     """The change of the layer's activation over the point's span (see `Points.span`)."""
     SEEDED_GRADIENT = auto()
     """The gradient at the input that starts not from a score but at the layer, with the request's `seed`."""
+    SCORE = auto()
+    """The score itself; without gradients the pass goes forward only."""
 
 
-NEEDS_SCORE = Read.INPUT_GRADIENT | Read.LAYER_GRADIENT
+NEEDS_GRADIENT = Read.INPUT_GRADIENT | Read.LAYER_GRADIENT
+NEEDS_SCORE = NEEDS_GRADIENT | Read.SCORE
+NEEDS_BACKWARD = NEEDS_GRADIENT | Read.SEEDED_GRADIENT
 NEEDS_LAYER = Read.ACTIVATION | Read.LAYER_GRADIENT | Read.CHANGE | Read.SEEDED_GRADIENT
 
 
@@ -45,6 +50,10 @@ class Sample:
         gradient: (B, *layer), ∂score/∂activation.
         change: (B, *layer), the activation's change over each point's span.
         input_change: (B, C, *spatial), the input's change over each point's span; None for sweeps without spans.
+        scores: (B,), the target's scores.
+        whole_score: The target's score for the unmasked image.
+        rows: The points' rows of a mask design (see `MaskPoints.masked`).
+        regions: The features that the rows or, without rows, the points' numbers speak of.
     """
 
     weights: Tensor
@@ -54,6 +63,10 @@ class Sample:
     gradient: Tensor | None = None
     change: Tensor | None = None
     input_change: Tensor | None = None
+    scores: Tensor | None = None
+    whole_score: float = 0.0
+    rows: Tensor | None = None
+    regions: Regions | None = None
 
 
 class Readout(Protocol):
@@ -87,11 +100,21 @@ class Continued:
         return self.readout.finish()
 
 
+@runtime_checkable
+class Measured(Protocol):
+    """A readout with figures of its own, known from its samples alone: a standard error, the R² of a fit."""
+
+    def measures(self) -> dict[str, float]:
+        """The figures, once the readout has finished."""
+
+
 class Points(ABC):
     """The points of a sweep over one image."""
 
     weights: Tensor
     """(count,): the weights of the points; they add up to 1."""
+    is_image = False
+    """Whether the only point is the image itself: its pass may bind the target."""
 
     @abstractmethod
     def at(self, indices: range) -> Tensor:
@@ -120,7 +143,12 @@ class Sweep(ABC):
     @property
     @abstractmethod
     def count(self) -> int:
-        """Number of points."""
+        """Number of points; 0 where the image decides on it."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Layers whose activations at the image the points are made from."""
+        return ()
 
     @property
     def needs_ends(self) -> bool:
@@ -155,19 +183,21 @@ class Sweep(ABC):
             key: Names the run's seed and the image; draws depend on it and on the sweep.
         """
 
-    def passes(self, targets: int, reads: Sequence[Read]) -> dict[str, int]:
+    def passes(self, targets: int, reads: Sequence[Read], count: int | None = None) -> dict[str, int]:
         """Forward and backward passes for a number of targets, as planned.
 
         Args:
             targets: Number of scores.
             reads: What the readers need.
+            count: Number of points, for sweeps whose image decides on it.
         """
-        scored = any(r & NEEDS_SCORE for r in reads)
+        count = self.count if count is None else count
+        graded = any(r & NEEDS_GRADIENT for r in reads)
         spans = any(r & Read.CHANGE for r in reads)
         twice = self.rule is not None and self.rule.needs_baseline
-        forward = self.count * (1 + twice) + (self.span_corners if spans else 0) + (2 if self.needs_ends else 0)
+        forward = count * (1 + twice) + (self.span_corners if spans else 0) + (2 if self.needs_ends else 0)
         seeded = sum(1 for r in reads if Read.SEEDED_GRADIENT in r)
-        return {"forward": forward, "backward": self.count * ((targets if scored else 0) + seeded)}
+        return {"forward": forward, "backward": count * ((targets if graded else 0) + seeded)}
 
     @property
     def span_corners(self) -> int:
@@ -201,7 +231,7 @@ class Request:
     @property
     def backward(self) -> bool:
         """Whether it reads a gradient of any kind."""
-        return bool(self.reads & (NEEDS_SCORE | Read.SEEDED_GRADIENT))
+        return bool(self.reads & NEEDS_BACKWARD)
 
 
 @dataclass(eq=False)

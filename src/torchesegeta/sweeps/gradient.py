@@ -28,6 +28,8 @@ class Gradient(Sweep):
 
 
 class _Single(Points):
+    is_image = True
+
     def __init__(self, image: Tensor) -> None:
         self.image = image
         self.weights = torch.ones(1, device=image.device, dtype=image.dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import torch
@@ -50,6 +50,23 @@ def finite_scores(session: Session, output: Tensor) -> Tensor:
     if not bool(torch.isfinite(scores).all()):
         raise ModelError(f"the score of {session.image.name!r} is NaN or infinite at a point of the sweep")
     return scores
+
+
+@torch.no_grad()
+def score_pass(session: Session, batch: Tensor, editing: AbstractContextManager[None]) -> Tensor:
+    """Scores (B, K) of a batch of points, all targets from one forward pass.
+
+    Args:
+        session: The image before a model.
+        batch: The points.
+        editing: Open while the model runs.
+
+    Raises:
+        ModelError: A score is NaN or infinite.
+    """
+    with editing:
+        output = session.runner.forward(batch, session.image.extras)
+    return finite_scores(session, output)
 
 
 def backward_pass(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
 
@@ -22,6 +24,7 @@ class Session:
         target: Bound at the first pass over the unperturbed image.
         seed: Of the run.
         chunk_size: Points at once; None chooses.
+        image_set: Gives all images of the run, this one included; None: it is alone.
 
     Attributes:
         data: (C, *spatial), on the runner's device and in the model's dtype.
@@ -31,7 +34,14 @@ class Session:
     """
 
     def __init__(
-        self, runner: Runner, image: Image, target: Target, *, seed: int = 0, chunk_size: int | None = None
+        self,
+        runner: Runner,
+        image: Image,
+        target: Target,
+        *,
+        seed: int = 0,
+        chunk_size: int | None = None,
+        image_set: Callable[[], Sequence[Image]] | None = None,
     ) -> None:
         self.runner = runner
         self.image = image
@@ -39,11 +49,18 @@ class Session:
         data = image.data.to(runner.device, runner.dtype)
         self.data = data.clone() if data.is_inference() else data  # inference tensors take no gradient
         self.key = f"{seed}|{fingerprint(image.data)}"
+        self.seed = seed
         self.chunk_size = chunk_size
         self.output: Tensor | None = None
+        self.image_set = image_set
         self.prediction: Tensor | None = None
         self._bound: BoundTarget | None = None
         self._scores: Tensor | None = None
+
+    def companions(self) -> tuple[list[Tensor], int]:
+        """Data of all images of the set, and the place of this one among them."""
+        images = list(self.image_set()) if self.image_set is not None else [self.image]
+        return [image.data for image in images], [image.name for image in images].index(self.image.name)
 
     def chunks(self) -> Chunks:
         """A fresh plan of chunks for this image; of single points where the model mixes those of a batch."""

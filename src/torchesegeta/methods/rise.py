@@ -1,0 +1,101 @@
+"""RISE: mean score over random smooth masks (Petsiuk et al. 2018, arXiv:1806.07421)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from torchesegeta.methods.base import Context
+from torchesegeta.methods.mask_method import MaskMethod
+from torchesegeta.methods.readouts import need
+from torchesegeta.methods.registry import register
+from torchesegeta.sweeps import Grids, Mask, Readout, Sample, Sweep
+
+LARGE_ERROR = 0.25
+"""A standard error above this share of the map's range is said aloud."""
+
+
+@register("rise")
+class Rise(MaskMethod):
+    """The mean score over random masks in which a voxel is visible."""
+
+    title = "RISE"
+    source = "Petsiuk et al. 2018, arXiv:1806.07421"
+    quantity = "mean score where visible"
+
+    masks: int = Field(4000, ge=1, le=1_000_000, description="Forward passes, in 2D as in 3D.")
+    cells: int = Field(7, ge=1, le=256, description="Cells of a mask along each axis: 49 in 2D, 343 in 3D.")
+    share: float = Field(0.5, gt=0, lt=1, description="Probability that a cell is visible.")
+    normalise: Literal["coverage", "expected", "count"] = Field(
+        "coverage",
+        description="Divide by how often a voxel was visible, by how often it is expected to be (as published), or by "
+        "the number of masks.",
+    )
+
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """One series of masks."""
+        return (Mask(Grids(self.masks, self.cells, self.share), self.baseline),)
+
+    def readout(self, context: Context) -> Readout:
+        """(1, *spatial)."""
+        return _Visible(None if self.normalise == "coverage" else self.share if self.normalise == "expected" else 1.0)
+
+    def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
+        """A baseline that is not the background; a large standard error."""
+        said, error = super().cautions(measures, context), measures.get("relative_standard_error", 0.0)
+        if error > LARGE_ERROR:
+            said.append(f"standard error of {error:.0%} of the map's range: take more masks than {self.masks}")
+        return said
+
+
+@dataclass
+class _Visible:
+    """Sums over masks m with scores s, taken from the whole image's score so that nothing cancels.
+
+    Attributes:
+        visible: What the mean number of visible masks is divided by; None: how often each voxel was visible.
+        sums: Σ m, Σ s·m, Σ m², Σ s·m², Σ s²·m², each (1, *spatial).
+    """
+
+    visible: float | None
+    count: int = 0
+    sums: Tensor | None = None
+
+    def start(self) -> None:
+        """See `Readout.start`."""
+
+    def update(self, sample: Sample) -> None:
+        """See `Readout.update`."""
+        masks, scores = need(sample.rows), need(sample.scores) - sample.whole_score
+        powers = torch.stack([torch.ones_like(scores), scores, scores**2]).to(masks)
+        once, twice = torch.einsum("pb,b...->p...", powers[:2], masks), torch.einsum("pb,b...->p...", powers, masks**2)
+        self.sums = torch.cat([once, twice]) if self.sums is None else self.sums.add_(torch.cat([once, twice]))
+        self.count, self.whole = self.count + len(scores), sample.whole_score
+
+    def finish(self) -> Tensor:
+        """See `Readout.finish`."""
+        cover, total = need(self.sums)[:2]
+        if self.visible is None:
+            self.map: Tensor = self.whole + total / cover.clamp(min=1e-12)
+        else:
+            self.map = (total + self.whole * cover) / (self.count * self.visible)
+        return self.map
+
+    def measures(self) -> dict[str, float]:
+        """The mean standard error of a voxel, and its share of the map's range."""
+        if self.count < 2:
+            return {}
+        cover, _, ones, scored, squared = need(self.sums)
+        if self.visible is None:
+            mean = self.map - self.whole
+            spread = (squared - 2 * mean * scored + mean**2 * ones).clamp(min=0).sqrt() / cover.clamp(min=1e-12)
+        else:
+            squares = squared + 2 * self.whole * scored + self.whole**2 * ones
+            rest = squares / self.count - (self.map * self.visible) ** 2
+            spread = (rest.clamp(min=0) / self.count).sqrt() / self.visible
+        error, reach = float(spread.mean()), float(self.map.max() - self.map.min())
+        return {"standard_error": error} | ({"relative_standard_error": error / reach} if reach else {})

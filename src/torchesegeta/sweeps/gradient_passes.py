@@ -1,0 +1,142 @@
+"""The passes of a sweep of gradients: forward once, backward for every target, under a rule where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext, suppress
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from torchesegeta.errors import EsegetaError, IncompatibleError
+from torchesegeta.rules import Rule
+from torchesegeta.sweeps.base import NEEDS_LAYER, Points, Read, Request, Sample
+from torchesegeta.sweeps.capture import Capture, Record
+from torchesegeta.sweeps.passes import activations_at, backward_pass, finite_scores, forward_pass, seeded_pass
+from torchesegeta.sweeps.readers import Readers, layers_of
+from torchesegeta.sweeps.ruled import check_against_plain, ruled_pass
+
+
+class GradientPasses:
+    """One forward pass per chunk of points, and a backward pass per target."""
+
+    def __init__(self, points: Points, rule: Rule | None, readers: Readers) -> None:
+        self.points, self.rule, self.readers, self.session = points, rule, readers, readers.session
+        self.corners: dict[Hashable, dict[str, Tensor]] = {}
+        self.matched: dict[str, int] = {}
+
+    def chunk(self, chunk: range) -> None:
+        """One forward pass, then for each target one backward pass and its readers' samples."""
+        batch = self.points.at(chunk)
+        requests = self.readers.usable
+        if not requests:
+            return
+        capture, scores = self._forward(chunk, batch, requests)
+        records = self._records(capture)
+        changes = self._changes(chunk)
+        for target, readers, keep in self.readers.by_target(chunk):
+            sample = self._sample_maker(chunk, records, changes, batch)
+            if target is not None and scores is not None:
+                whole = batch if any(Read.INPUT_GRADIENT in r.request.reads for r in readers) else None
+                layers = layers_of([r.request for r in readers], Read.LAYER_GRADIENT)
+                edges = {layer: records[layer].edge for layer in layers}
+                slopes = backward_pass(self.session, scores[:, target], whole, edges, keep=keep)
+                sample = self._sample_maker(chunk, records, changes, batch, *slopes)
+            for reader in readers:
+                reader.matched = self.matched
+                self.readers.hand(reader, partial(sample, reader.request), chunk)
+
+    def _forward(self, chunk: range, batch: Tensor, requests: Sequence[Request]) -> tuple[Capture, Tensor | None]:
+        """The chunk's forward pass: its records, and the scores if a request reads one."""
+        scored = any(r.scored for r in requests)
+        layers = layers_of(requests, NEEDS_LAYER)
+        if self.rule is not None and any(r.backward for r in requests):
+            return self._forward_ruled(self.rule, chunk, batch, layers, scored=scored)
+        output, capture = forward_pass(self.session, batch, layers, scored=any(r.backward for r in requests))
+        self._open_after(output)
+        return capture, finite_scores(self.session, output) if scored and output is not None else None
+
+    def _forward_ruled(
+        self, rule: Rule, chunk: range, batch: Tensor, layers: Sequence[str], *, scored: bool
+    ) -> tuple[Capture, Tensor | None]:
+        """The same under a rule; the target is bound in a plain pass before."""
+        with nullcontext() if scored else suppress(EsegetaError):
+            _ = self.session.bound
+        self._open_after(None)
+        reference = self.points.reference(chunk)
+        passed = ruled_pass(self.session, batch, reference, layers, rule, scored=scored)
+        if not self.matched:
+            check_against_plain(self.session, rule, batch, passed.output)
+        self.matched = passed.matched
+        return passed.capture, passed.scores
+
+    def _open_after(self, output: Tensor | None) -> None:
+        """In a sweep over the image alone its own pass binds the target."""
+        if output is not None and self.points.is_image and not self.session.is_bound:
+            with nullcontext() if self.readers.scored else suppress(EsegetaError):
+                self.session.bind(output)
+        self.readers.open()
+        if self.readers.scored:
+            self.session.require_gradient()
+
+    def _records(self, capture: Capture) -> dict[str, Record]:
+        records = {}
+        for request in self.readers.usable:
+            if request.layer is not None:
+                try:
+                    records[request.layer] = capture.record(request.layer)
+                except IncompatibleError as error:
+                    request.error = error
+        return records
+
+    def _changes(self, chunk: range) -> dict[str, Tensor]:
+        """Activation change of each layer over the spans of a chunk, (B, *layer)."""
+        layers = layers_of(self.readers.usable, Read.CHANGE)
+        if not layers:
+            return {}
+        spans = [self.points.span(i) for i in chunk]
+        needed = dict.fromkeys(name for span in spans for name in span)
+        self.corners = {name: self.corners[name] for name in needed if name in self.corners}
+        for name in needed:
+            if name not in self.corners:
+                self.corners[name] = activations_at(self.session, self.points.corner(name), layers)
+        return {
+            layer: torch.stack([self.corners[end][layer] - self.corners[start][layer] for start, end in spans])
+            for layer in layers
+        }
+
+    def _sample_maker(
+        self,
+        chunk: range,
+        records: dict[str, Record],
+        changes: dict[str, Tensor],
+        batch: Tensor,
+        input_gradient: Tensor | None = None,
+        slopes: dict[str, Tensor | IncompatibleError] | None = None,
+    ) -> Callable[[Request], Sample]:
+        """Makes each request's sample: with what it asked for and nothing else."""
+
+        def make(request: Request) -> Sample:
+            sample = Sample(self.points.weights[chunk.start : chunk.stop], chunk)
+            if Read.INPUT_GRADIENT in request.reads:
+                sample.input_gradient = input_gradient
+                sample.input_change = self.points.input_change(chunk)
+            if request.layer is None:
+                return sample
+            if Read.SEEDED_GRADIENT in request.reads and request.seed is not None:
+                sample.input_gradient = seeded_pass(
+                    self.session, request.layer, records[request.layer], batch, request.seed
+                )
+            if Read.ACTIVATION in request.reads:
+                sample.activation = records[request.layer].values
+            if Read.CHANGE in request.reads:
+                sample.change = changes[request.layer]
+            if Read.LAYER_GRADIENT in request.reads and slopes is not None:
+                slope = slopes[request.layer]
+                if isinstance(slope, IncompatibleError):
+                    raise slope
+                sample.gradient = slope
+            return sample
+
+        return make

@@ -1,0 +1,76 @@
+"""The passes of a mask sweep: forwards only, whose scores serve the readers of all targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from torch import Tensor
+
+from torchesegeta.errors import IncompatibleError
+from torchesegeta.sweeps.base import Reader, Request, Sample
+from torchesegeta.sweeps.channels import ChannelPoints
+from torchesegeta.sweeps.mask import Mask, MaskPoints, Sources
+from torchesegeta.sweeps.passes import forward_pass, score_pass
+from torchesegeta.sweeps.readers import Readers
+from torchesegeta.sweeps.session import Session
+
+
+def mask_points(sweep: Mask, session: Session, requests: Sequence[Request]) -> MaskPoints:
+    """The points of a mask sweep; requests whose layer they cannot be made from are marked with the error.
+
+    Raises:
+        IncompatibleError: No masks can be made.
+    """
+    activations = _usable_activations(sweep, session, requests) if sweep.layers else {}
+    images, position = session.companions() if sweep.design.needs_set else ([], 0)
+    sources = Sources(activations, images, position, key=str(session.seed))
+    return sweep.points(session.data, session.key, sources)
+
+
+def _usable_activations(sweep: Mask, session: Session, requests: Sequence[Request]) -> dict[str, Tensor]:
+    refused = {request.layer for request in requests if request.error is not None}
+    wanted = [layer for layer in sweep.layers if layer not in refused]
+    _, capture = forward_pass(session, session.data[None].clone(), wanted, scored=False)
+    usable: dict[str, Tensor] = {}
+    for layer in wanted:
+        try:
+            activation = capture.record(layer).values[0]
+            sweep.design.check(layer, activation, session.data)
+            usable[layer] = activation
+        except IncompatibleError as error:
+            for request in (r for r in requests if r.layer == layer):
+                request.error = error
+    return usable
+
+
+class MaskPasses:
+    """One forward pass per chunk of masks."""
+
+    def __init__(self, points: MaskPoints, readers: Readers) -> None:
+        self.points, self.readers, self.session = points, readers, readers.session
+
+    def chunk(self, chunk: range) -> None:
+        """Run a chunk and hand every reader the scores of its target."""
+        waiting = self.readers.waiting(chunk)
+        if not waiting:
+            return
+        batch, rows = self.points.masked(chunk)
+        scores = score_pass(self.session, batch, self.points.editing(self.session.runner.model, chunk))
+        for reader in waiting:
+            self.readers.hand(reader, partial(self._sample, reader, chunk, scores, rows), chunk)
+
+    def _sample(self, reader: Reader, chunk: range, scores: Tensor, rows: Tensor | None) -> Sample | None:
+        """What a chunk says to a reader: None where its masks are another layer's."""
+        points, layer, target = self.points, reader.request.layer, reader.target
+        serving = points.serving(layer)
+        part = range(max(chunk.start, serving.start), min(chunk.stop, serving.stop))
+        if not part or target is None:
+            return None
+        mine = slice(part.start - chunk.start, part.stop - chunk.start)
+        sample = Sample(points.weights[part.start : part.stop], part, scores=scores[mine, target])
+        sample.whole_score = float(self.session.scores[target])
+        sample.regions, sample.rows = points.regions, None if rows is None else rows[mine]
+        if isinstance(points, ChannelPoints) and layer is not None:
+            sample.activation = points.activations[layer][None]
+        return sample

@@ -1,0 +1,93 @@
+"""The readers of a sweep under way: who waits for which point, and who failed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from torchesegeta.sweeps.base import Read, Reader, Request, Sample
+from torchesegeta.sweeps.chunks import is_out_of_memory
+from torchesegeta.sweeps.session import Session
+
+
+class Readers:
+    """A reader for every request and every target it reads.
+
+    Attributes:
+        requests: What methods ask of the sweep.
+        opened: The readers, once they are there.
+        seen: Readers that had their sample of a point of the current chunk. If memory runs out midway, the chunk is run
+            again in halves for the others only.
+    """
+
+    def __init__(self, session: Session, requests: Sequence[Request]) -> None:
+        self.session = session
+        self.requests = list(requests)
+        self.opened: list[Reader] = []
+        self.seen: defaultdict[int, set[Reader]] = defaultdict(set)
+
+    @property
+    def usable(self) -> list[Request]:
+        """Requests that can still be met."""
+        return [request for request in self.requests if request.error is None]
+
+    @property
+    def scored(self) -> bool:
+        """Whether any request reads a target."""
+        return any(request.scored for request in self.requests)
+
+    def open(self) -> None:
+        """Make the readers, unless they are there; binds the target if a request reads one."""
+        if self.opened:
+            return
+        for request in self.requests:
+            for target in self._targets() if request.scored else [None]:
+                reader = Reader(request, target, request.open(target))
+                self._attempt(reader, reader.readout.start)
+                self.opened.append(reader)
+
+    def _targets(self) -> list[int]:
+        bound = self.session.bound
+        return [k for k, name in enumerate(bound.names) if name not in bound.incompatible]
+
+    def waiting(self, chunk: range) -> list[Reader]:
+        """Readers that have yet to get their sample of a chunk."""
+        return [reader for reader in self.opened if not reader.failed and reader not in self.seen[chunk.start]]
+
+    def by_target(self, chunk: range) -> Iterator[tuple[int | None, list[Reader], bool]]:
+        """Those who wait, target by target, first those without one; and whether another target follows."""
+        waiting = self.waiting(chunk)
+        targets = sorted({reader.target for reader in waiting if reader.target is not None})
+        yield None, [reader for reader in waiting if reader.target is None], True
+        for target in targets:
+            yield target, [reader for reader in waiting if reader.target == target], target != targets[-1]
+
+    def hand(self, reader: Reader, sample: Callable[[], Sample | None], chunk: range) -> None:
+        """Make a reader's sample of a chunk and hand it over; None: nothing in the chunk speaks to it."""
+        self._attempt(reader, partial(_hand, reader, sample))
+        for point in chunk:
+            self.seen[point].add(reader)
+
+    @staticmethod
+    def _attempt(reader: Reader, call: Callable[[], Any]) -> None:
+        """A readout's failure is its own."""
+        try:
+            call()
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            reader.error = error
+
+
+def _hand(reader: Reader, make: Callable[[], Sample | None]) -> None:
+    sample = make()
+    if sample is not None:
+        reader.readout.update(sample)
+
+
+def layers_of(requests: Sequence[Request], reads: Read) -> list[str]:
+    """The layers for which some of `reads` is needed, each once."""
+    wanted = (request.layer for request in requests if request.layer is not None and request.reads & reads)
+    return list(dict.fromkeys(wanted))
