@@ -14,15 +14,23 @@ from torch import nn
 
 from torchesegeta.errors import ConfigError
 from torchesegeta.inputs import read_image
-from torchesegeta.methods import methods
+from torchesegeta.methods import Method, methods
 from torchesegeta.models import load_model
 from torchesegeta.types import Image
 
 TEMPLATE = "mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
 """The template's files in the nilearn package: t1, wm, gm (Fonov et al. 2011)."""
 LAYERS = ("encoder.0", "encoder.1", "bottleneck", "decoder.0", "decoder.1")
-STEPS = {"steps": 8, "samples": 6}
-"""Points of path and noise methods: few, so that the demo takes minutes; real work wants the defaults."""
+FEW = {"steps": 8, "samples": 6, "masks": 16, "permutations": 1, "top": 4, "features": 32, "window": 32}
+"""Points and masks, and features that are large: few passes, so that the demo takes minutes; real work wants the
+defaults."""
+FEW_OF: dict[str, dict[str, Any]] = {
+    "ablation_cam": {"layers": ["bottleneck"]},
+    "kernel_shap": {"samples": 40},
+    "lime": {"samples": 40},
+    "sobol": {"samples": 2},
+}
+"""Where one number for all does not suit."""
 
 
 def prepare(output: Path) -> Path:
@@ -106,7 +114,7 @@ def _about() -> dict[str, Any]:
 
 
 def demo_config(image: Path, label: Path, output: Path) -> dict[str, Any]:
-    """Every method on the demo network, at every layer of its encoder and decoder."""
+    """Every method that explains a single image, at every layer of the demo network's encoder and decoder."""
     about = _about()
     return {
         "model": {
@@ -120,7 +128,7 @@ def demo_config(image: Path, label: Path, output: Path) -> dict[str, Any]:
         "preprocess": [*about["preprocess"], {"name": "CropForeground"}],
         "target": {"kind": "multiclass", "classes": about["class_names"][1:]},
         "layers": list(LAYERS),
-        "methods": [_few_points(name) for name in methods()],
+        "methods": [_few_points(name, method) for name, method in methods().items() if method.fewest_images == 1],
         "notes": [f"{about['evidence']} {_dice(about)}", about["origin"]],
         "output": str(output),
     }
@@ -131,7 +139,6 @@ def _dice(about: dict[str, Any]) -> str:
     return f"Dice on the part held out: {shown}."
 
 
-def _few_points(name: str) -> str | dict[str, Any]:
-    fields = methods()[name].model_fields
-    fewer = {field: count for field, count in STEPS.items() if field in fields}
+def _few_points(name: str, method: type[Method]) -> str | dict[str, Any]:
+    fewer = {field: few for field, few in FEW.items() if field in method.model_fields} | FEW_OF.get(name, {})
     return {"name": name, **fewer} if fewer else name

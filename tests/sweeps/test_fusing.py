@@ -25,11 +25,10 @@ FEW: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("blur_integrated_gradients", "guided_integrated_gradients"), {"steps": 3}),
     **dict.fromkeys(("gradient_shap", "layer_gradient_shap"), {"samples": 3, "baselines": ["zero", "noise"]}),
 }
-OF_SETS = {"feature_permutation"}
 ALL = [
     {"name": name, **FEW.get(name, {})}
     for name, method in te.methods().items()
-    if name not in OF_SETS and all(sweep.rule is None for sweep in method().sweeps())
+    if method.fewest_images == 1 and all(sweep.rule is None for sweep in method().sweeps())
 ]
 """Methods under a rule refuse this network, whose counting nodes are autograd functions in Python."""
 

@@ -48,6 +48,7 @@ class Method(Strict, ABC):
         signed: Whether negative values carry meaning.
         reads: What its readout needs of a sweep.
         spatial_dims: Dimensions it works in.
+        fewest_images: How many images must be explained together.
     """
 
     name: ClassVar[str] = ""
@@ -57,6 +58,7 @@ class Method(Strict, ABC):
     quantity: ClassVar[str] = ""
     reads: ClassVar[Read] = Read.INPUT_GRADIENT
     spatial_dims: ClassVar[tuple[int, ...]] = (2, 3)
+    fewest_images: ClassVar[int] = 1
 
     @property
     def signed(self) -> bool:

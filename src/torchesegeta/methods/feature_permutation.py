@@ -24,6 +24,7 @@ class FeaturePermutation(Method):
     source = "Fisher et al. 2019, arXiv:1801.01489"
     quantity = "drop of the score"
     reads = Read.SCORE
+    fewest_images = 2
 
     features: FeaturesField = Field(GRID, description=FEATURES_TEXT)
     permutations: int = Field(1, ge=1, le=10_000, description="How often each feature is exchanged.")
