@@ -28,7 +28,7 @@ CHUNKS = 1e-5
 PERMUTED = 1e-6
 """The same for permuted axes; the network then runs in float64, its maps are float32."""
 GAP = 1e-4
-"""Completeness gap allowed with 64 steps on a smooth network; 4e-6 is the largest seen."""
+"""Completeness gap allowed with 128 steps on a smooth network; 4e-6 is the largest seen."""
 GAP_RELU = 0.02
 """The same with ReLUs and max-pools: the gradient jumps along the path, so the gap falls slowly; 0.007 was seen."""
 
@@ -184,7 +184,7 @@ def is_complete(subject: Subject) -> None:
         return
     for smooth, allowed in ((True, GAP), (False, GAP_RELU)):
         net = build(subject.kind, subject.dims, smooth=smooth).eval()
-        steps = {"steps": 64} if "steps" in subject.row.parameters else {}
+        steps = {"steps": 128} if "steps" in subject.row.parameters else {}
         place: dict[str, Any] = {"layers": ["merge"]} if subject.row.layers else {}
         maps = subject.explain(model=net, parameters=steps, **place)
         (values,) = values_of(maps)

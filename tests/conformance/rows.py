@@ -57,6 +57,7 @@ ROWS = {
     "gradient_shap": Row("image", MIXED),
     "guided_backprop": Row("image"),
     "guided_gradcam": Row("image", of_layer=True),
+    "guided_integrated_gradients": Row("image", {**STEPS, "reach": 0.2}),
     "hires_cam": Row("image map"),
     "hsic": Row("feature map", {"samples": 12}, labelled=True),
     "input_x_gradient": Row("image"),
