@@ -83,7 +83,7 @@ SMOOTH: dict[str, Activation] = {
 
 
 @pytest.mark.parametrize("baseline", BASELINES, ids=["zero", "noise"])
-@pytest.mark.parametrize("name", RELUS.keys() | SMOOTH.keys() - {"maximum"})
+@pytest.mark.parametrize("name", [*RELUS, *SMOOTH])
 def test_complete(name: str, baseline: Any) -> None:
     activation = RELUS.get(name) or SMOOTH[name]
     found = explain(build(activation).double(), baseline)
@@ -164,3 +164,15 @@ def test_gap_is_said_aloud() -> None:
     found = explain(build(hidden))
     assert found.measures["completeness_gap"] > 1e-3
     assert any("misses the score's change" in warning for warning in found.warnings)
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU(inplace=True), nn.GELU()], ids=["relu", "gelu"])
+def test_exported_program_equals_its_source(activation: nn.Module) -> None:
+    """Its operators are `aten` ones, its batch size is fixed and its mode too."""
+    model = build(activation).eval()
+    program = torch.export.export(model, (image()[None],)).module()
+    asked: list[Any] = ["guided_backprop", {"name": "deeplift_shap", "baselines": ["zero", "blur"]}, "saliency"]
+    for mine, plain in zip(te.explain(program, image(), asked, 1), te.explain(model, image(), asked, 1), strict=True):
+        assert mine.status == "ok", mine.reason
+        torch.testing.assert_close(mine.values, plain.values)
+        assert mine.matched == plain.matched
