@@ -171,6 +171,7 @@ class _Running:
     job: Job
     session: Session
     baseline_scores: Tensor | None = None
+    baseline_moves: Tensor | None = None
     baseline: Tensor | None = None
     opened: dict[tuple[str, str | None, int | None], Reader] = field(default_factory=dict)
 
@@ -180,8 +181,7 @@ class _Running:
         with PeakMemory(session.runner.device) as memory:
             self.baseline = job.sweep.baseline(session.data, session.key)
             if job.sweep.needs_ends:
-                ends = job.sweep.ends(session.data, session.key)
-                self.baseline_scores = torch.stack([session.score(b) for b in ends]).mean(0)
+                self._score_ends(job.sweep)
             failed: dict[tuple[str, str | None], Exception | None] = {}
             for number, sweep in enumerate(job.sweeps):
                 failed = self._sweep(number, sweep, failed, progress)
@@ -192,6 +192,15 @@ class _Running:
                 result.passes = passes
                 result.peak_memory = memory.peak
                 yield result
+
+    def _score_ends(self, sweep: Sweep) -> None:
+        """The mean score at the baselines, and how far it moves under a trace of noise."""
+        session = self.session
+        scores = torch.stack([session.score(end) for end in sweep.ends(session.data, session.key)])
+        self.baseline_scores = scores.mean(0)
+        nudged = [session.score(end) for end in sweep.nudged(session.data, session.key)]
+        if nudged:
+            self.baseline_moves = (torch.stack(nudged) - scores).abs().mean(0)
 
     def _sweep(
         self,
@@ -239,7 +248,8 @@ class _Running:
         change = None
         if self.baseline_scores is not None and target is not None:
             change = float(self.session.scores[target] - self.baseline_scores[target])
-        return Context(self.session.data, place, self.baseline, change)
+        noise = float(self.baseline_moves[target]) / abs(change) if self.baseline_moves is not None and change else None
+        return Context(self.session.data, place, self.baseline, change, noise)
 
     def _results(self, task: Task, place: str | None, error: Exception | None) -> Iterator[Attribution]:
         if error is not None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from torchesegeta.baselines import ZERO, Baseline
+from torchesegeta.draws import normal
 from torchesegeta.rules import DeepLift, Rule
-from torchesegeta.sweeps.base import Points, Sweep
+from torchesegeta.sweeps.base import Points, Read, Sweep
+
+TRACE = 1e-6
+"""Noise that a nudged baseline gets, as a share of the image's range: some ten times float32's rounding."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,17 @@ class Contrast(Sweep):
     def ends(self, image: Tensor, key: str) -> list[Tensor]:
         """The baselines, each (C, *spatial)."""
         return [b.resolve(image, seed=f"{key}|{b!r}|{number}") for number, b in enumerate(self.origins)]
+
+    def nudged(self, image: Tensor, key: str) -> list[Tensor]:
+        """Norms may blow a constant baseline's rounding up to the size of the score."""
+        size = TRACE * float(image.max() - image.min())
+        draws = (normal(tuple(image.shape), f"{key}|nudge", number).to(image) for number in range(self.count))
+        return [end.add(draw, alpha=size) for end, draw in zip(self.ends(image, key), draws, strict=True)]
+
+    def passes(self, targets: int, reads: Sequence[Read]) -> dict[str, int]:
+        """See `Sweep.passes`: the score at every baseline, plain and nudged."""
+        planned = super().passes(targets, reads)
+        return {**planned, "forward": planned["forward"] + 2 * self.count - 1}
 
     def points(self, image: Tensor, key: str) -> Points:
         """See `Sweep.points`."""
