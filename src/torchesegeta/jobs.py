@@ -180,11 +180,11 @@ class _Running:
         before, started = session.runner.passes.copy(), time.perf_counter()
         with PeakMemory(session.runner.device) as memory:
             self.baseline = job.sweep.baseline(session.data, session.key)
-            if job.sweep.needs_ends:
-                self._score_ends(job.sweep)
             failed: dict[tuple[str, str | None], Exception | None] = {}
             for number, sweep in enumerate(job.sweeps):
                 failed = self._sweep(number, sweep, failed, progress)
+            if job.sweep.needs_ends:
+                self._score_ends(job.sweep)
         passes, seconds = session.runner.passes.since(before), time.perf_counter() - started
         for task, place in [(t, place) for t in job.tasks for place in t.places]:
             for result in self._results(task, place, failed[task.label, place]):

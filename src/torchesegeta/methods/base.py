@@ -22,7 +22,8 @@ class Context:
         image: (C, *spatial), in the model's dtype and on its device.
         layer: The layer it reads, or None.
         baseline: (C, *spatial), of sweeps that have one.
-        score_change: score(image) − score(baseline) of its target, where a sweep has a baseline.
+        score_change: score(image) − score(baseline) of its target, where a sweep has a baseline; known
+            once the sweep is done.
         baseline_noise: How far the score at the baseline moves under a trace of noise, as a share of its change.
     """
 

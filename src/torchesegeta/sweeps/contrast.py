@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,7 @@ TRACE = 1e-6
 
 @dataclass(frozen=True)
 class Contrast(Sweep):
-    """Every point is the image, compared with another baseline; its span runs from there to the image."""
+    """Every point is the image, compared with another baseline; changes are those from there to the image."""
 
     origins: tuple[Baseline, ...] = (ZERO,)
     rule: Rule = DeepLift()
@@ -34,11 +34,6 @@ class Contrast(Sweep):
         """True: completeness is checked against the score's change."""
         return True
 
-    @property
-    def span_corners(self) -> int:
-        """The baselines and the image."""
-        return self.count + 1
-
     def ends(self, image: Tensor, key: str) -> list[Tensor]:
         """The baselines, each (C, *spatial)."""
         return [b.resolve(image, seed=f"{key}|{b!r}|{number}") for number, b in enumerate(self.origins)]
@@ -50,9 +45,9 @@ class Contrast(Sweep):
         return [end.add(draw, alpha=size) for end, draw in zip(self.ends(image, key), draws, strict=True)]
 
     def passes(self, targets: int, reads: Sequence[Read]) -> dict[str, int]:
-        """See `Sweep.passes`: the score at every baseline, plain and nudged."""
+        """See `Sweep.passes`: the tape tells the score at every baseline; nudged it takes a pass more."""
         planned = super().passes(targets, reads)
-        return {**planned, "forward": planned["forward"] + 2 * self.count - 1}
+        return {**planned, "forward": planned["forward"] + self.count - 1}
 
     def points(self, image: Tensor, key: str) -> Points:
         """See `Sweep.points`."""
@@ -69,12 +64,6 @@ class _Against(Points):
 
     def reference(self, indices: range) -> Tensor:
         return torch.stack([self.origins[i] for i in indices])
-
-    def span(self, index: int) -> tuple[Hashable, Hashable]:
-        return index, "image"
-
-    def corner(self, name: Hashable) -> Tensor:
-        return self.origins[name] if isinstance(name, int) else self.image
 
     def input_change(self, indices: range) -> Tensor:
         return self.at(indices) - self.reference(indices)

@@ -72,6 +72,7 @@ class _Sweeping:
         self.seen: defaultdict[int, set[Reader]] = defaultdict(set)
         self.corners: dict[Hashable, dict[str, Tensor]] = {}
         self.matched: dict[str, int] = {}
+        self.before: Capture | None = None
 
     def open_readers(self) -> None:
         """Make a reader for every request and target; binds the target if a request reads one."""
@@ -93,7 +94,7 @@ class _Sweeping:
             return
         capture, scores = self._forward(chunk, batch, requests)
         records = self._records(capture)
-        changes = self._changes(chunk)
+        changes = self._changes(chunk, records)
         for target, readers, keep in self._groups(chunk):
             sample = self._sample_maker(chunk, records, changes, batch)
             if target is not None and scores is not None:
@@ -129,7 +130,7 @@ class _Sweeping:
         passed = ruled_pass(self.session, batch, reference, layers, rule, scored=scored)
         if not self.matched:
             check_against_plain(self.session, rule, batch, passed.output)
-        self.matched = passed.matched
+        self.matched, self.before = passed.matched, passed.before
         return passed.capture, passed.scores
 
     def _open_after(self, output: Tensor | None) -> None:
@@ -165,11 +166,13 @@ class _Sweeping:
                     request.error = error
         return records
 
-    def _changes(self, chunk: range) -> dict[str, Tensor]:
+    def _changes(self, chunk: range, records: dict[str, Record]) -> dict[str, Tensor]:
         """Activation change of each layer over the spans of a chunk, (B, *layer)."""
         layers = _layers([r for r in self.requests if r.error is None], Read.CHANGE)
         if not layers:
             return {}
+        if self.before is not None:
+            return {layer: records[layer].values - self.before.record(layer).values for layer in layers}
         spans = [self.points.span(i) for i in chunk]
         needed = dict.fromkeys(name for span in spans for name in span)
         self.corners = {name: self.corners[name] for name in needed if name in self.corners}
