@@ -187,6 +187,7 @@ class _Running:
     job: Job
     session: Session
     baseline_scores: Tensor | None = None
+    baseline_moves: Tensor | None = None
     baseline: Tensor | None = None
     opened: dict[tuple[str, str | None, int | None], Reader] = field(default_factory=dict)
 
@@ -195,12 +196,15 @@ class _Running:
         before, started = session.runner.passes.copy(), time.perf_counter()
         with PeakMemory(session.runner.device) as memory:
             self.baseline = job.sweep.baseline(session.data, session.key)
-            if job.sweep.needs_ends:
-                ends = job.sweep.ends(session.data, session.key)
-                self.baseline_scores = torch.stack([session.score(b) for b in ends]).mean(0)
+            rule = job.sweep.rule
+            told = rule is not None and rule.needs_baseline  # by the sweep itself, on the way
+            if job.sweep.needs_ends and not told:
+                self._score_ends(job.sweep)
             failed: dict[tuple[str, str | None], Exception | None] = {}
             for number, sweep in enumerate(job.sweeps):
                 failed = self._sweep(number, sweep, failed, progress)
+            if job.sweep.needs_ends and told:
+                self._score_ends(job.sweep)
         passes, seconds = session.runner.passes.since(before), time.perf_counter() - started
         for task, place in [(t, place) for t in job.tasks for place in t.places]:
             for result in self._results(task, place, failed[task.label, place]):
@@ -208,6 +212,15 @@ class _Running:
                 result.passes = passes
                 result.peak_memory = memory.peak
                 yield result
+
+    def _score_ends(self, sweep: Sweep) -> None:
+        """The mean score at the baselines, and how far it moves under a trace of noise."""
+        session = self.session
+        scores = torch.stack([session.score(end) for end in sweep.ends(session.data, session.key)])
+        self.baseline_scores = scores.mean(0)
+        nudged = [session.score(end) for end in sweep.nudged(session.data, session.key)]
+        if nudged:
+            self.baseline_moves = (torch.stack(nudged) - scores).abs().mean(0)
 
     def _sweep(
         self,
@@ -256,7 +269,8 @@ class _Running:
         change = None
         if self.baseline_scores is not None and target is not None:
             change = float(self.session.scores[target] - self.baseline_scores[target])
-        return Context(self.session.data, place, self.baseline, change)
+        noise = float(self.baseline_moves[target]) / abs(change) if self.baseline_moves is not None and change else None
+        return Context(self.session.data, place, self.baseline, change, noise)
 
     def _results(self, task: Task, place: str | None, error: Exception | None) -> Iterator[Attribution]:
         if error is not None:

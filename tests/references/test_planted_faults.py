@@ -10,9 +10,11 @@ from torch import Tensor
 
 from torchesegeta.methods import Context, layer_gradcam, methods
 from torchesegeta.methods.readouts import Variance, WeightedSum, input_gradient, need, single
+from torchesegeta.rules import DeepLift, Guided
+from torchesegeta.rules.rescale import max_pool
 from torchesegeta.sweeps import Readout
 
-from .cases import case
+from .cases import baseline, case
 from .test_twins import TOLERANCE, Row, apart, fast, slow
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -36,6 +38,19 @@ def sample_variance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Variance, "finish", finish)
 
 
+def gradient_of_relu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is clamped on the way back."""
+    monkeypatch.setattr(Guided, "step", lambda self, call: None)
+    monkeypatch.setattr(Guided, "forbids", lambda self, node, inputs: False)
+    monkeypatch.setattr(Guided, "may_match_nothing", True)
+
+
+def pool_by_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As libraries do that give a max-pool its own gradient."""
+    monkeypatch.setattr(max_pool, "step", lambda call: None)
+    monkeypatch.setattr(DeepLift, "forbids", lambda self, node, inputs: False)
+
+
 FAULTS: dict[str, tuple[str, Row, str | None, Plant]] = {
     "no absolute value": ("saliency", {}, None, replaced_readout("saliency", lambda: single(input_gradient))),
     "mean over two of three axes": ("gradcam", {}, "second", mean_over_two_axes),
@@ -45,6 +60,8 @@ FAULTS: dict[str, tuple[str, Row, str | None, Plant]] = {
         None,
         replaced_readout("integrated_gradients", lambda: WeightedSum(input_gradient)),
     ),
+    "guided by nothing": ("guided_backprop", {}, None, gradient_of_relu),
+    "max-pool by its gradient": ("deeplift", {"baseline": baseline}, None, pool_by_gradient),
     "variance over n - 1": ("vargrad", {"samples": 5}, None, sample_variance),
 }
 

@@ -22,13 +22,16 @@ class Context:
         image: (C, *spatial), in the model's dtype and on its device.
         layer: The layer it reads, or None.
         baseline: (C, *spatial), of sweeps that have one.
-        score_change: score(image) − score(baseline) of its target, where a sweep has a baseline.
+        score_change: score(image) − score(baseline) of its target, where a sweep has a baseline; under
+            a rule that compares with baselines it is known once the sweep is done.
+        baseline_noise: How far the score at the baseline moves under a trace of noise, as a share of its change.
     """
 
     image: Tensor
     layer: str | None = None
     baseline: Tensor | None = None
     score_change: float | None = None
+    baseline_noise: float | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -15,6 +15,14 @@ from torchesegeta.sweeps import Contrast, Read, Readout, Sample, Sweep
 LARGE_GAP = 1e-3
 """A completeness gap above this share of the score's change is said aloud: the rule itself leaves none."""
 
+UNSTEADY = 0.01
+"""A score at the baseline that rounding may move by this share of the score's change makes a map of rounding."""
+
+
+def noise(context: Context) -> dict[str, float]:
+    """The baseline's noise as a measure, where it is known."""
+    return {} if context.baseline_noise is None else {"baseline_noise": context.baseline_noise}
+
 
 class DeepLiftMethod(Method):
     """Multiplier times difference, averaged over baselines."""
@@ -35,13 +43,18 @@ class DeepLiftMethod(Method):
         return WeightedSum(share_of_score)
 
     def measures(self, values: Tensor, context: Context) -> dict[str, float]:
-        """Completeness gap: |Σ map − Δscore| / |Δscore|."""
+        """Completeness gap |Σ map − Δscore| / |Δscore|, and the noise of the score at the baseline."""
         share = share_of_change(values, context)
-        return {} if share is None else {"completeness_gap": abs(share - 1)}
+        return {} if share is None else {"completeness_gap": abs(share - 1), **noise(context)}
 
     def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
         """Baselines that are not the background; a completeness gap."""
         said = [baseline_warning(b, context.image) for b in self.origins()]
+        if measures.get("baseline_noise", 0.0) > UNSTEADY:
+            said.append(
+                f"the score at the baseline moves by {measures['baseline_noise']:.0%} of its change under a trace of "
+                "noise: a constant baseline is ill-conditioned under this model's norms; try 'blur' or another image"
+            )
         gap = measures.get("completeness_gap", 0.0)
         if gap > LARGE_GAP:
             said.append(
@@ -67,4 +80,4 @@ class LayerDeepLiftMethod(DeepLiftMethod):
     def measures(self, values: Tensor, context: Context) -> dict[str, float]:
         """The share of the score's change that passes through the layer: 1 where nothing goes past it."""
         share = share_of_change(values, context)
-        return {} if share is None else {"score_share": share}
+        return {} if share is None else {"score_share": share, **noise(context)}

@@ -169,6 +169,10 @@ class Sweep(ABC):
         baseline = self.baseline(image, key)
         return [] if baseline is None else [baseline]
 
+    def nudged(self, image: Tensor, key: str) -> list[Tensor]:
+        """The same with a trace of noise each, for sweeps that must know how steady the score is there."""
+        return []
+
     @property
     def rule(self) -> Rule | None:
         """What changes the backward passes."""

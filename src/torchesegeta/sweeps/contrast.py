@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from torchesegeta.baselines import ZERO, Baseline
+from torchesegeta.draws import normal
 from torchesegeta.rules import DeepLift, Rule
-from torchesegeta.sweeps.base import Points, Sweep
+from torchesegeta.sweeps.base import Points, Read, Sweep
+
+TRACE = 1e-6
+"""Noise that a nudged baseline gets, as a share of the image's range: some ten times float32's rounding."""
 
 
 @dataclass(frozen=True)
 class Contrast(Sweep):
-    """Every point is the image, compared with another baseline; its span runs from there to the image."""
+    """Every point is the image, compared with another baseline; changes are those from there to the image."""
 
     origins: tuple[Baseline, ...] = (ZERO,)
     rule: Rule = DeepLift()
@@ -30,14 +34,20 @@ class Contrast(Sweep):
         """True: completeness is checked against the score's change."""
         return True
 
-    @property
-    def span_corners(self) -> int:
-        """The baselines and the image."""
-        return self.count + 1
-
     def ends(self, image: Tensor, key: str) -> list[Tensor]:
         """The baselines, each (C, *spatial)."""
         return [b.resolve(image, seed=f"{key}|{b!r}|{number}") for number, b in enumerate(self.origins)]
+
+    def nudged(self, image: Tensor, key: str) -> list[Tensor]:
+        """Norms may blow a constant baseline's rounding up to the size of the score."""
+        size = TRACE * float(image.max() - image.min())
+        draws = (normal(tuple(image.shape), f"{key}|nudge", number).to(image) for number in range(self.count))
+        return [end.add(draw, alpha=size) for end, draw in zip(self.ends(image, key), draws, strict=True)]
+
+    def passes(self, targets: int, reads: Sequence[Read], count: int | None = None) -> dict[str, int]:
+        """See `Sweep.passes`: the tape tells the score at every baseline; nudged it takes a pass more."""
+        planned = super().passes(targets, reads, count)
+        return {**planned, "forward": planned["forward"] + self.count - 1}
 
     def points(self, image: Tensor, key: str) -> Points:
         """See `Sweep.points`."""
@@ -54,12 +64,6 @@ class _Against(Points):
 
     def reference(self, indices: range) -> Tensor:
         return torch.stack([self.origins[i] for i in indices])
-
-    def span(self, index: int) -> tuple[Hashable, Hashable]:
-        return index, "image"
-
-    def corner(self, name: Hashable) -> Tensor:
-        return self.origins[name] if isinstance(name, int) else self.image
 
     def input_change(self, indices: range) -> Tensor:
         return self.at(indices) - self.reference(indices)

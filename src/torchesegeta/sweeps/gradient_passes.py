@@ -25,6 +25,7 @@ class GradientPasses:
         self.points, self.rule, self.readers, self.session = points, rule, readers, readers.session
         self.corners: dict[Hashable, dict[str, Tensor]] = {}
         self.matched: dict[str, int] = {}
+        self.before: Capture | None = None
 
     def chunk(self, chunk: range) -> None:
         """One forward pass, then for each target one backward pass and its readers' samples."""
@@ -34,7 +35,7 @@ class GradientPasses:
             return
         capture, scores = self._forward(chunk, batch, requests)
         records = self._records(capture)
-        changes = self._changes(chunk)
+        changes = self._changes(chunk, records)
         for target, readers, keep in self.readers.by_target(chunk):
             sample = self._sample_maker(chunk, records, changes, batch)
             if target is not None and scores is not None:
@@ -68,7 +69,7 @@ class GradientPasses:
         passed = ruled_pass(self.session, batch, reference, layers, rule, scored=scored)
         if not self.matched:
             check_against_plain(self.session, rule, batch, passed.output)
-        self.matched = passed.matched
+        self.matched, self.before = passed.matched, passed.before
         return passed.capture, passed.scores
 
     def _open_after(self, output: Tensor | None) -> None:
@@ -90,11 +91,13 @@ class GradientPasses:
                     request.error = error
         return records
 
-    def _changes(self, chunk: range) -> dict[str, Tensor]:
+    def _changes(self, chunk: range, records: dict[str, Record]) -> dict[str, Tensor]:
         """Activation change of each layer over the spans of a chunk, (B, *layer)."""
         layers = layers_of(self.readers.usable, Read.CHANGE)
         if not layers:
             return {}
+        if self.before is not None:
+            return {layer: records[layer].values - self.before.record(layer).values for layer in layers}
         spans = [self.points.span(i) for i in chunk]
         needed = dict.fromkeys(name for span in spans for name in span)
         self.corners = {name: self.corners[name] for name in needed if name in self.corners}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from torchesegeta.baselines import Baseline
 from torchesegeta.draws import generator, normal
 from torchesegeta.rules import Rule
-from torchesegeta.sweeps.base import Points, Sweep
+from torchesegeta.sweeps.base import Points, Read, Sweep
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,11 @@ class Noise(Sweep):
     def span_corners(self) -> int:
         """Two for each sample, at most."""
         return 2 * self.samples
+
+    def passes(self, targets: int, reads: Sequence[Read], count: int | None = None) -> dict[str, int]:
+        """See `Sweep.passes`: a rule is checked in one plain pass more."""
+        planned = super().passes(targets, reads, count)
+        return {**planned, "forward": planned["forward"] + (self.rule is not None)}
 
     def points(self, image: Tensor, key: str) -> Points:
         """See `Sweep.points`."""

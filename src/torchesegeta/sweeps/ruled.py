@@ -25,12 +25,14 @@ class RuledPass:
         capture: Records of layers.
         scores: (B, K), where they were asked for.
         matched: How many operations the rule took over, by name.
+        before: Records of layers at the baselines of a rule that needs them.
     """
 
     output: Tensor
     capture: Capture
     scores: Tensor | None
     matched: dict[str, int] = field(default_factory=dict)
+    before: Capture | None = None
 
 
 def ruled_pass(
@@ -50,7 +52,7 @@ def ruled_pass(
         IncompatibleError: The rule matches nothing, or does not see or know all that it should.
     """
     check_model(rule, session.runner.model)
-    tape = _tape(session, reference, rule) if reference is not None else None
+    tape, before = (None, None) if reference is None else _tape(session, reference, layers, rule)
     mode = RuleMode(rule, tape)
     with under(mode):
         output, capture = forward_pass(session, batch, layers, scored=True)
@@ -65,15 +67,16 @@ def ruled_pass(
         scores = finite_scores(session, output)
     ends = [output.grad_fn if scores is None else scores.grad_fn if rule.needs_baseline else output.grad_fn]
     audit(rule, ends, get_gradient_edge(batch).node)
-    return RuledPass(output, capture, scores, matched)
+    return RuledPass(output, capture, scores, matched, before)
 
 
 @torch.no_grad()
-def _tape(session: Session, reference: Tensor, rule: Rule) -> Tape:
-    tape = Tape()
-    with under(RuleMode(rule, tape, recording=True)):
-        finite_scores(session, session.runner.forward(reference, session.image.extras))
-    return tape
+def _tape(session: Session, reference: Tensor, layers: Sequence[str], rule: Rule) -> tuple[Tape, Capture]:
+    tape, capture = Tape(), Capture(layers, session.runner.calls)
+    with under(RuleMode(rule, tape, recording=True)), capture.watching(session.runner.model):
+        scores = finite_scores(session, session.runner.forward(reference, session.image.extras))
+    session.remember(reference, scores)
+    return tape, capture
 
 
 def check_against_plain(session: Session, rule: Rule, batch: Tensor, output: Tensor) -> None:

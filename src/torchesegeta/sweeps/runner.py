@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,11 @@ class Runner:
         return next(floating, torch.float32)
 
     @property
+    def takes_single_points(self) -> bool:
+        """Whether batches hold one point: an exported program has a fixed batch size, and some models mix points."""
+        return self.mixes_points or isinstance(self.model, torch.fx.GraphModule)
+
+    @property
     def mixes_points(self) -> bool:
         """Whether points of a batch change each other's output: a batch norm without running statistics."""
         return any(isinstance(m, _BatchNorm) and m.running_mean is None for m in self.model.modules())
@@ -104,7 +109,9 @@ def prepared(model: nn.Module, device: torch.device, seed: int) -> Iterator[nn.M
     ):
         _seed(device, seed)
         try:
-            inner.to(device).eval()
+            inner.to(device)
+            with suppress(NotImplementedError):  # an exported program's mode is fixed
+                inner.eval()
             yield inner
         finally:
             for module, training in modes:

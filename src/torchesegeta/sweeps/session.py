@@ -56,6 +56,7 @@ class Session:
         self.prediction: Tensor | None = None
         self._bound: BoundTarget | None = None
         self._scores: Tensor | None = None
+        self._scored: dict[str, Tensor] = {}
 
     def companions(self) -> tuple[list[Tensor], int]:
         """Data of all images of the set, and the place of this one among them."""
@@ -64,7 +65,7 @@ class Session:
 
     def chunks(self) -> Chunks:
         """A fresh plan of chunks for this image; of single points where the model mixes those of a batch."""
-        size = 1 if self.runner.mixes_points else self.chunk_size
+        size = 1 if self.runner.takes_single_points else self.chunk_size
         return Chunks(self.data.numel(), self.runner.device, size)
 
     @property
@@ -112,9 +113,16 @@ class Session:
 
     @torch.no_grad()
     def score(self, point: Tensor) -> Tensor:
-        """Scores (K,) at a point (C, *spatial)."""
+        """Scores (K,) at a point (C, *spatial); no pass where they are remembered."""
+        known = self._scored.get(fingerprint(point))
+        if known is not None:
+            return known
         bound = self.bound
         return bound.score(self.runner.forward(point[None], self.image.extras))[0]
+
+    def remember(self, points: Tensor, scores: Tensor) -> None:
+        """Keep the scores (B, K) that a pass found at points (B, C, *spatial)."""
+        self._scored |= {fingerprint(point): score for point, score in zip(points, scores, strict=True)}
 
     def require_gradient(self) -> None:
         """Refuse a target that has no gradient.

@@ -1,0 +1,42 @@
+"""Passes as planned are passes as made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from torch import nn
+
+import torchesegeta as te
+from torchesegeta.jobs import group
+from torchesegeta.tasks import make_tasks, parse_methods
+
+from .networks import build, image
+
+ASKED: list[dict[str, Any]] = [
+    {"name": "saliency"},
+    {"name": "guided_backprop"},
+    {"name": "guided_gradcam"},
+    {"name": "layer_activation_guided_backprop"},
+    {"name": "smoothgrad", "samples": 3, "of": "guided"},
+    {"name": "deeplift"},
+    {"name": "deeplift_shap", "baselines": ["zero", "blur", "mean"]},
+    {"name": "layer_deeplift_shap", "baselines": ["zero", "blur"]},
+]
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked["name"])
+def test_planned_passes(asked: dict[str, Any]) -> None:
+    """Binding the target takes one pass more, where no plain pass of the image does it."""
+    (job,) = group(make_tasks(parse_methods([asked]), ["second"]))
+    maps = te.explain(build(nn.ReLU()), image(), [asked], target=[0, 1], layers=["second"])
+    planned = job.passes(2)
+    for made in maps:
+        assert made.passes["backward"] == planned["backward"]
+        assert made.passes["forward"] - planned["forward"] in (0, 1)
+
+
+def test_methods_of_one_rule_share_their_sweep() -> None:
+    asked = ["guided_backprop", "layer_activation_guided_backprop", "deconvolution", "guided_gradcam"]
+    jobs = group(make_tasks(parse_methods(asked), ["second"]))
+    assert [[task.label for task in job.tasks] for job in jobs] == [asked[:2], asked[2:3], asked[3:]]
