@@ -191,12 +191,14 @@ class Reader:
         target: Index of its score, or None.
         readout: What gets the samples.
         error: Set once it failed: it gets no further samples.
+        note: What the reader of the map must know of the sweep, or None.
     """
 
     request: Request
     target: int | None
     readout: Readout
     error: Exception | None = None
+    note: str | None = None
 
     @property
     def failed(self) -> bool:

@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from torchesegeta.errors import EsegetaError, IncompatibleError
+from torchesegeta.features import Windows
 from torchesegeta.sweeps.base import NEEDS_LAYER, Points, Read, Reader, Request, Sample, Sweep
 from torchesegeta.sweeps.capture import Capture, Record
 from torchesegeta.sweeps.channels import ChannelPoints
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.guided import Walk
-from torchesegeta.sweeps.mask import Mask, MaskPoints, Sources
+from torchesegeta.sweeps.local import Local, find_local, local_outputs
+from torchesegeta.sweeps.mask import Mask, MaskPoints, OneOutPoints, Sources
 from torchesegeta.sweeps.passes import activations_at, backward_pass, finite_scores, forward_pass, score_pass
 from torchesegeta.sweeps.session import Session
 
@@ -50,6 +52,8 @@ def run_sweep(
     if isinstance(points, Walk):
         sweeping.walk(points, progress)
         return sweeping.readers
+    if isinstance(points, OneOutPoints):
+        sweeping.look_around(points)
     chunks = session.chunks()
     for chunk in chunks.split(count):
         chunks.run(chunk, sweeping.chunk)
@@ -103,6 +107,7 @@ class _Sweeping:
         self.session = session
         self.requests = list(requests)
         self.readers: list[Reader] = []
+        self.local: Local | None = None
         self.seen: defaultdict[int, set[Reader]] = defaultdict(set)
         self.corners: dict[Hashable, dict[str, Tensor]] = {}
 
@@ -151,7 +156,11 @@ class _Sweeping:
         if not waiting:
             return
         batch, rows = points.masked(chunk)
-        scores = score_pass(self.session, batch, points.editing(self.session.runner.model, chunk))
+        if self.local is not None and isinstance(points.regions, Windows):
+            outputs = local_outputs(self.session, self.local, points.regions, batch, chunk)
+            scores = finite_scores(self.session, outputs)
+        else:
+            scores = score_pass(self.session, batch, points.editing(self.session.runner.model, chunk))
         whole = self.session.scores.tolist()
         for reader in waiting:
             serving = points.serving(reader.request.layer)
@@ -163,6 +172,14 @@ class _Sweeping:
                 self._attempt(reader, partial(reader.readout.update, sample))
             for point in chunk:
                 self.seen[point].add(reader)
+
+    def look_around(self, points: OneOutPoints) -> None:
+        """Find out whether windows change only a part of the output; say why not where it would have paid."""
+        if isinstance(points.regions, Windows):
+            found = find_local(self.session, points.regions, points.replacement)
+            self.local = found if isinstance(found, Local) else None
+            for reader in self.readers if isinstance(found, str) else ():
+                reader.note = f"every mask ran the whole image: {found}"
 
     def walk(self, walk: Walk, progress: Progress | None) -> None:
         """Each target's own path, step by step: every gradient decides on the next point."""
