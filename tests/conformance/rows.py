@@ -42,6 +42,7 @@ BLOCKS = {"features": 5, "baseline": 0.2}
 ROWS = {
     "ablation_cam": Row("image map", {"relu": False}),
     "blur_integrated_gradients": Row("image", {"steps": 4, "sigma": 2.0}, complete=True),
+    "captum": Row("image"),
     "eigen_cam": Row("image map"),
     "expected_gradients": Row("image", {"samples": 4, "baselines": ["minimum", "blur"]}),
     "feature_ablation": Row("feature map", BLOCKS),

@@ -2,6 +2,7 @@
 
 from torchesegeta.sweeps.base import NEEDS_SCORE, Measured, Read, Reader, Readout, Request, Sample, Sweep
 from torchesegeta.sweeps.blur import Blur
+from torchesegeta.sweeps.captum import CaptumRun
 from torchesegeta.sweeps.channels import Through, Without
 from torchesegeta.sweeps.coalitions import Coalitions, Permutations
 from torchesegeta.sweeps.engine import count_points, run_sweep
@@ -20,6 +21,7 @@ from torchesegeta.sweeps.session import Session
 __all__ = [
     "NEEDS_SCORE",
     "Blur",
+    "CaptumRun",
     "Coalitions",
     "Coins",
     "Exchange",

@@ -16,6 +16,7 @@ from torchesegeta.sweeps.base import NEEDS_LAYER, Points, Read, Reader, Request,
 from torchesegeta.sweeps.capture import Capture, Record
 from torchesegeta.sweeps.channels import ChannelPoints
 from torchesegeta.sweeps.chunks import is_out_of_memory
+from torchesegeta.sweeps.foreign import Foreign, Scores
 from torchesegeta.sweeps.guided import Walk
 from torchesegeta.sweeps.local import Local, find_local, local_outputs
 from torchesegeta.sweeps.mask import Mask, MaskPoints, OneOutPoints, Sources
@@ -49,6 +50,10 @@ def run_sweep(
     sweeping, count = _Sweeping(points, session, requests), len(points.weights)
     if count > 1 or isinstance(points, MaskPoints | Walk):
         sweeping.open_readers()
+    if isinstance(sweep, Foreign):
+        sweeping.open_readers()
+        sweeping.ask(sweep)
+        return sweeping.readers
     if isinstance(points, Walk):
         sweeping.walk(points, progress)
         return sweeping.readers
@@ -181,6 +186,16 @@ class _Sweeping:
             for reader in self.readers if isinstance(found, str) else ():
                 reader.note = f"every mask ran the whole image: {found}"
 
+    def ask(self, sweep: Foreign) -> None:
+        """Every reader's map from another library."""
+        scores, weights = Scores(self.session), self.points.weights
+        for reader in self.readers:
+            if reader.target is None or reader.failed:
+                continue
+            whole = self.session.data[None]
+            make = partial(sweep.attribute, scores, whole, reader.target, reader.request.layer)
+            self._attempt(reader, partial(_take_map, reader, make, weights))
+
     def walk(self, walk: Walk, progress: Progress | None) -> None:
         """Each target's own path, step by step: every gradient decides on the next point."""
         self.session.require_gradient()
@@ -289,6 +304,10 @@ class _Sweeping:
             if is_out_of_memory(error):
                 raise
             reader.error = error
+
+
+def _take_map(reader: Reader, make: Callable[[], Tensor], weights: Tensor) -> None:
+    reader.readout.update(Sample(weights, range(1), input_gradient=make()))
 
 
 def _masked_sample(points: MaskPoints, layer: str | None, part: range, rows: Tensor | None, chunk: range) -> Sample:
