@@ -114,7 +114,7 @@ def _about() -> dict[str, Any]:
 
 
 def demo_config(image: Path, label: Path, output: Path) -> dict[str, Any]:
-    """Every method that explains a single image, at every layer of the demo network's encoder and decoder."""
+    """Every method of ours that explains a single image, at every layer of the demo network's encoder and decoder."""
     about = _about()
     return {
         "model": {
@@ -128,7 +128,7 @@ def demo_config(image: Path, label: Path, output: Path) -> dict[str, Any]:
         "preprocess": [*about["preprocess"], {"name": "CropForeground"}],
         "target": {"kind": "multiclass", "classes": about["class_names"][1:]},
         "layers": list(LAYERS),
-        "methods": [_few_points(name, method) for name, method in methods().items() if method.fewest_images == 1],
+        "methods": [_few_points(name, method) for name, method in methods().items() if _in_demo(method)],
         "notes": [f"{about['evidence']} {_dice(about)}", about["origin"]],
         "output": str(output),
     }
@@ -137,6 +137,11 @@ def demo_config(image: Path, label: Path, output: Path) -> dict[str, Any]:
 def _dice(about: dict[str, Any]) -> str:
     shown = ", ".join(f"{value:.2f} {name}" for name, value in about["held_out_dice"].items())
     return f"Dice on the part held out: {shown}."
+
+
+def _in_demo(method: type[Method]) -> bool:
+    """Not those that need several images, nor other libraries, which may be missing."""
+    return method.fewest_images == 1 and method.family != "Other libraries"
 
 
 def _few_points(name: str, method: type[Method]) -> str | dict[str, Any]:

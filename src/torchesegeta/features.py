@@ -175,8 +175,8 @@ class Features(Strict):
         Raises:
             IncompatibleError: Lengths or labels do not fit the image.
         """
-        if self.kind == "blocks" and self.stride is not None:
-            size, stride = _per_axis("size", self.size, image), _per_axis("stride", self.stride, image)
+        if self.kind == "blocks":
+            size, stride = _per_axis("size", self.size, image), _per_axis("stride", self.stride or self.size, image)
             return Windows(tuple(image.shape), size, stride, self.per_channel)
         return self.partition(image)
 

@@ -309,5 +309,6 @@ class _Running:
         result.values, result.affine, result.matched = values, grid, reader.matched
         own = reader.readout.measures() if isinstance(reader.readout, Measured) else {}
         result.measures = {**task.method.measures(values, context), **own}
-        result.warnings = tuple(task.method.cautions(result.measures, context))
+        notes = [] if reader.note is None else [reader.note]
+        result.warnings = (*task.method.cautions(result.measures, context), *notes)
         return result

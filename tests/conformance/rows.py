@@ -47,6 +47,7 @@ ROWS = {
     "deconvolution": Row("image"),
     "deeplift": Row("image", {"baseline": 0.2}, complete=True),
     "deeplift_shap": Row("image", {"baselines": [0.2, "blur"]}),
+    "captum": Row("image"),
     "eigen_cam": Row("image map"),
     "expected_gradients": Row("image", {"samples": 4, "baselines": ["minimum", "blur"]}),
     "feature_ablation": Row("feature map", BLOCKS),

@@ -65,6 +65,7 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "deeplift_shap": (IMAGE, [{"baselines": baselines}]),
     "ablation_cam": (LAYERS, CAM),
     "blur_integrated_gradients": (IMAGE, [{"steps": 4, "sigma": 2.0}, {"steps": 3, "sigma": 0.7}]),
+    "captum": (IMAGE, [{}]),
     "eigen_cam": (LAYERS, CAM),
     "expected_gradients": (IMAGE, [{"samples": 5, "baselines": baselines}]),
     "feature_ablation": (IMAGE, FEATURES),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from math import comb
+
 import torch
-from scipy.special import binom
 from torch import Tensor
 
 from torchesegeta.methods.registry import register
@@ -40,5 +41,5 @@ class KernelShap(SurrogateMethod):
         features, sizes = rows.shape[1], rows.sum(1)
         weights = 1 / (sizes * (features - sizes))
         if all_fit(features, self.samples):
-            weights = weights / torch.from_numpy(binom(features, sizes.numpy()))
+            weights = weights / torch.tensor([comb(features, int(size)) for size in sizes], dtype=weights.dtype)
         return weights / weights.sum()

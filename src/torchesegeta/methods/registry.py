@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pkgutil
 from collections.abc import Callable
 from functools import cache
@@ -12,6 +13,8 @@ from typing import TypeVar
 from torchesegeta.methods.base import Method
 
 M = TypeVar("M", bound=type[Method])
+
+log = logging.getLogger(__name__)
 
 ENTRY_POINTS = "torchesegeta.methods"
 _METHODS: dict[str, type[Method]] = {}
@@ -40,7 +43,10 @@ def _scan() -> None:
     for module in pkgutil.iter_modules(package.__path__):
         import_module(f"torchesegeta.methods.{module.name}")
     for point in entry_points(group=ENTRY_POINTS):
-        point.load()
+        try:
+            point.load()
+        except Exception as error:
+            log.warning("the method %r of %r cannot be loaded: %s", point.name, point.value, error)
 
 
 def methods() -> dict[str, type[Method]]:

@@ -13,6 +13,7 @@ from torchesegeta.sweeps.base import (
     Sweep,
 )
 from torchesegeta.sweeps.blur import Blur
+from torchesegeta.sweeps.captum import CaptumRun
 from torchesegeta.sweeps.channels import Through, Without
 from torchesegeta.sweeps.coalitions import Coalitions, Permutations
 from torchesegeta.sweeps.contrast import Contrast
@@ -34,6 +35,7 @@ __all__ = [
     "NEEDS_LAYER",
     "NEEDS_SCORE",
     "Blur",
+    "CaptumRun",
     "Coalitions",
     "Coins",
     "Contrast",

@@ -248,6 +248,7 @@ class Reader:
         readout: What gets the samples.
         error: Set once it failed: it gets no further samples.
         matched: How many operations the sweep's rule took over, by name.
+        note: What the reader of the map must know of the sweep, or None.
     """
 
     request: Request
@@ -255,6 +256,7 @@ class Reader:
     readout: Readout
     error: Exception | None = None
     matched: dict[str, int] = field(default_factory=dict)
+    note: str | None = None
 
     @property
     def failed(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from torchesegeta.sweeps.base import Reader, Request, Sweep
+from torchesegeta.sweeps.foreign import Foreign, ask
 from torchesegeta.sweeps.gradient_passes import GradientPasses
 from torchesegeta.sweeps.guided_path import Walk
 from torchesegeta.sweeps.mask import Mask, MaskPoints
@@ -42,6 +43,9 @@ def run_sweep(
     )
     if not points.is_image:
         readers.open()
+    if isinstance(sweep, Foreign):
+        ask(sweep, points, readers)
+        return readers.opened
     if isinstance(points, Walk):
         walk(points, readers, progress)
         return readers.opened

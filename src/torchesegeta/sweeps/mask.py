@@ -143,14 +143,17 @@ class OneOut(Design):
 
     def points(self, image: Tensor, replacement: Tensor, key: str, sources: Sources) -> MaskPoints:
         """See `Design.points`."""
-        return _OneOut(image, replacement, self.features.resolve(image))
+        return OneOutPoints(image, replacement, self.features.resolve(image))
 
 
-class _OneOut(MaskPoints):
+class OneOutPoints(MaskPoints):
+    """The image without each feature."""
+
     def __init__(self, image: Tensor, replacement: Tensor, regions: Regions) -> None:
         self.image, self.replacement, self.regions = image, replacement, regions
         self.weigh_equally(regions.count, image)
 
     def masked(self, indices: range) -> tuple[Tensor, Tensor | None]:
+        """See `MaskPoints.masked`."""
         assert self.regions is not None
         return torch.stack([self.regions.remove(self.image, self.replacement, i) for i in indices]), None

@@ -8,10 +8,12 @@ from functools import partial
 from torch import Tensor
 
 from torchesegeta.errors import IncompatibleError
+from torchesegeta.features import Windows
 from torchesegeta.sweeps.base import Reader, Request, Sample
 from torchesegeta.sweeps.channels import ChannelPoints
-from torchesegeta.sweeps.mask import Mask, MaskPoints, Sources
-from torchesegeta.sweeps.passes import forward_pass, score_pass
+from torchesegeta.sweeps.local import Local, find_local, local_outputs
+from torchesegeta.sweeps.mask import Mask, MaskPoints, OneOutPoints, Sources
+from torchesegeta.sweeps.passes import finite_scores, forward_pass, score_pass
 from torchesegeta.sweeps.readers import Readers
 from torchesegeta.sweeps.session import Session
 
@@ -49,6 +51,7 @@ class MaskPasses:
 
     def __init__(self, points: MaskPoints, readers: Readers) -> None:
         self.points, self.readers, self.session = points, readers, readers.session
+        self.local = self._look_around(points) if isinstance(points, OneOutPoints) else None
 
     def chunk(self, chunk: range) -> None:
         """Run a chunk and hand every reader the scores of its target."""
@@ -56,9 +59,25 @@ class MaskPasses:
         if not waiting:
             return
         batch, rows = self.points.masked(chunk)
-        scores = score_pass(self.session, batch, self.points.editing(self.session.runner.model, chunk))
+        scores = self._scores(batch, chunk)
         for reader in waiting:
             self.readers.hand(reader, partial(self._sample, reader, chunk, scores, rows), chunk)
+
+    def _look_around(self, points: OneOutPoints) -> Local | None:
+        """Whether windows change only a part of the output; says why not where it would have paid."""
+        if not isinstance(points.regions, Windows):
+            return None
+        found = find_local(self.session, points.regions, points.replacement)
+        for reader in self.readers.opened if isinstance(found, str) else ():
+            reader.note = f"every mask ran the whole image: {found}"
+        return found if isinstance(found, Local) else None
+
+    def _scores(self, batch: Tensor, chunk: range) -> Tensor:
+        """Scores (B, K) of masked images."""
+        if self.local is not None and isinstance(self.points.regions, Windows):
+            outputs = local_outputs(self.session, self.local, self.points.regions, batch, chunk)
+            return finite_scores(self.session, outputs)
+        return score_pass(self.session, batch, self.points.editing(self.session.runner.model, chunk))
 
     def _sample(self, reader: Reader, chunk: range, scores: Tensor, rows: Tensor | None) -> Sample | None:
         """What a chunk says to a reader: None where its masks are another layer's."""
