@@ -56,7 +56,7 @@ def found(net: nn.Module, windows: Windows | None = None, data: Tensor = IMAGE) 
 
 def both_ways(net: nn.Module, patch: pytest.MonkeyPatch, **parameters: Any) -> tuple[te.Attributions, te.Attributions]:
     quick = te.explain(net, IMAGE, [{**OCCLUSION, **parameters}], TARGET)
-    patch.setattr(engine, "find_local", lambda *_: None)
+    patch.setattr(mask_passes, "find_local", lambda *_: None)
     return quick, te.explain(net, IMAGE, [{**OCCLUSION, **parameters}], TARGET)
 
 

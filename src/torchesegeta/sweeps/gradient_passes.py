@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from torchesegeta.errors import EsegetaError, IncompatibleError
+from torchesegeta.errors import ConfigError, EsegetaError, IncompatibleError
 from torchesegeta.rules import Rule
 from torchesegeta.sweeps.base import NEEDS_LAYER, Points, Read, Request, Sample
 from torchesegeta.sweeps.capture import Capture, Record
@@ -61,8 +61,8 @@ class GradientPasses:
     def _forward_ruled(
         self, rule: Rule, chunk: range, batch: Tensor, layers: Sequence[str], *, scored: bool
     ) -> tuple[Capture, Tensor | None]:
-        """The same under a rule; the target is bound in a plain pass before."""
-        with nullcontext() if scored else suppress(EsegetaError):
+        """The same under a rule; the target is bound in a plain pass before, as far as it can be."""
+        with nullcontext() if scored else suppress(ConfigError, IncompatibleError):
             _ = self.session.bound
         self._open_after(None)
         reference = self.points.reference(chunk)
