@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import torchesegeta as te
 from torchesegeta.features import Windows
-from torchesegeta.sweeps import Runner, Session, engine, prepared
+from torchesegeta.sweeps import Runner, Session, mask_passes, prepared
 from torchesegeta.sweeps.local import Local, find_local
 from torchesegeta.targets import parse_target
 from torchesegeta.types import Image
