@@ -58,12 +58,16 @@ class Drawing:
             record["warnings"].append("the figure could not be drawn; see log.txt")
 
     def overview(self, maps: Sequence[Attribution]) -> None:
-        """Draw the layer strips and target panels of one task, where there are several layers or targets."""
+        """Draw the layer strips and target panels of one task, where there are several layers or targets.
+
+        Of several layers the strips tell, target by target; a panel for each would double the figures.
+        """
         drawn = [m for m in maps if m.values is not None and m.values.ndim == self.session.image.data.ndim]
         for target in dict.fromkeys(m.target for m in drawn):
             several = [m for m in drawn if m.target == target and m.layer is not None]
             self._overview("layer_strip", several, layer_strip, target=target)
-        for layer in dict.fromkeys(m.layer for m in drawn):
+        places = list(dict.fromkeys(m.layer for m in drawn))
+        for layer in places if len(places) == 1 else [None]:
             several = [m for m in drawn if m.layer == layer and m.target is not None]
             self._overview("target_panel", several, target_panel, layer=layer)
 
