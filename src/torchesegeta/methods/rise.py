@@ -71,9 +71,9 @@ class _Visible:
     def update(self, sample: Sample) -> None:
         """See `Readout.update`."""
         masks, scores = need(sample.rows), need(sample.scores) - sample.whole_score
-        powers = torch.stack([torch.ones_like(scores), scores, scores**2]).to(masks)
-        once, twice = torch.einsum("pb,b...->p...", powers[:2], masks), torch.einsum("pb,b...->p...", powers, masks**2)
-        self.sums = torch.cat([once, twice]) if self.sums is None else self.sums.add_(torch.cat([once, twice]))
+        powers, flat = torch.stack([torch.ones_like(scores), scores, scores**2]).to(masks), masks.flatten(1)
+        terms = torch.cat([powers[:2] @ flat, powers @ flat.square()]).view(5, *masks.shape[1:])
+        self.sums = terms if self.sums is None else self.sums.add_(terms)
         self.count, self.whole = self.count + len(scores), sample.whole_score
 
     def finish(self) -> Tensor:
