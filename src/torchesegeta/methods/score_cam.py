@@ -29,7 +29,7 @@ class ScoreCam(ChannelCam):
         "region; or the score itself, for targets that are probabilities.",
     )
     top: int | None = Field(None, ge=1, description="Only so many channels, those that vary most; without: all.")
-    scale_first: bool = Field(False, description="Scale a channel to 0 … 1 before it is enlarged, not after.")
+    scale_first: bool = Field(False, description="Scale a channel to [0, 1] before it is enlarged, not after.")
     align_corners: bool = Field(False, description="Enlarge channels with their corner voxels aligned.")
 
     def sweeps(self) -> tuple[Sweep, ...]:
