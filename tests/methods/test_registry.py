@@ -29,7 +29,7 @@ def test_every_method_file_registers_its_own_name() -> None:
     assert all(name == module for name, module in found.items())
     assert list(found) == sorted(found)
     files = {module.name for module in pkgutil.iter_modules(package.__path__)}
-    shared = {"base", "registry", "readouts", "cam", "noise_method", "path_method"}
+    shared = {"base", "registry", "readouts", "cam", "deeplift_method", "noise_method", "path_method"}
     assert files - shared == set(found)
 
 
@@ -39,7 +39,7 @@ def test_titles_and_classes_are_told_apart() -> None:
     for method in found:
         assert method.__doc__ != Method.__doc__ and method.__doc__ is not None
         assert issubclass(method, LayerMethod) == (
-            "layers" in method.model_fields and method.name != "vanilla_backprop"
+            "layers" in method.model_fields and method.name not in ("vanilla_backprop", "guided_backprop")
         )
 
 
