@@ -42,6 +42,11 @@ def worker_of(process: int) -> int:
     return next(int(c) for c in children if "spawn_main" in Path(f"/proc/{c}/cmdline").read_text())
 
 
+def hear_interrupts() -> None:
+    """What a shell starts in the background ignores interrupts, and so would the run."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def held(project: Project, *, native: bool = False) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """A run in a process group of its own, whose worker hangs in the noise sweep; and what to remove to free it."""
@@ -55,6 +60,7 @@ def held(project: Project, *, native: bool = False) -> Iterator[tuple[subprocess
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=hear_interrupts,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     try:
