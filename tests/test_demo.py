@@ -6,16 +6,25 @@ import numpy as np
 import pytest
 
 import torchesegeta as te
-from torchesegeta.config import load_config
+from torchesegeta.config import RunConfig, load_config
 from torchesegeta.demo import LAYERS, load_network, prepare
 
 pytest.importorskip("nilearn", reason="the template of the demo comes with nilearn")
 
 
-def test_demo_explains_both_tissues_by_every_method_of_one_image_at_every_layer(tmp_path: Path) -> None:
+def names_of(config: RunConfig) -> list[str]:
+    return [m if isinstance(m, str) else m["name"] for m in config.methods]
+
+
+def test_demo_can_explain_by_every_method_of_one_image(tmp_path: Path) -> None:
+    config = load_config(prepare(tmp_path / "brain", every_method=True))
+    assert names_of(config) == [name for name in te.methods() if name not in ("captum", "feature_permutation")]
+
+
+def test_demo_explains_both_tissues_by_methods_of_plain_gradients_at_every_layer(tmp_path: Path) -> None:
     config = load_config(prepare(tmp_path / "brain"))
-    names = [m if isinstance(m, str) else m["name"] for m in config.methods]
-    assert names == [name for name in te.methods() if name not in ("captum", "feature_permutation")]
+    assert {"saliency", "gradcam", "integrated_gradients", "smoothgrad", "layer_conductance"} <= set(names_of(config))
+    assert not {"occlusion", "guided_backprop", "deeplift", "guided_gradcam", "rise"} & set(names_of(config))
     assert config.target.class_references() == ("white matter", "grey matter")
     blocks = [n for n, _ in load_network().named_modules() if n.count(".") == 1 and not n.startswith("bottleneck")]
     assert set(LAYERS) == {*blocks, "bottleneck"}

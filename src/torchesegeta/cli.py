@@ -34,14 +34,15 @@ def run(config: ConfigArgument) -> None:
 @app.command()
 def demo(
     output: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/brain"),
+    every_method: Annotated[bool, typer.Option("--every-method", help="Also masks and rules; takes longer.")] = False,
 ) -> None:
-    """Explain a brain tissue segmentation of the MNI152 template: every method, real input."""
+    """Explain a brain tissue segmentation of the MNI152 template by every method of plain gradients."""
     from torchesegeta.console import follow
 
     with _speaking():
         from torchesegeta.demo import prepare
 
-        config = prepare(output)
+        config = prepare(output, every_method=every_method)
     raise typer.Exit(follow(config))
 
 

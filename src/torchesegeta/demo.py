@@ -16,6 +16,9 @@ from torchesegeta.errors import ConfigError
 from torchesegeta.inputs import read_image
 from torchesegeta.methods import Method, methods
 from torchesegeta.models import load_model
+from torchesegeta.sweeps import Gradient
+from torchesegeta.sweeps import Noise as NoiseSweep
+from torchesegeta.sweeps import Path as PathSweep
 from torchesegeta.types import Image
 
 TEMPLATE = "mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
@@ -33,11 +36,12 @@ FEW_OF: dict[str, dict[str, Any]] = {
 """Where one number for all does not suit."""
 
 
-def prepare(output: Path) -> Path:
+def prepare(output: Path, *, every_method: bool = False) -> Path:
     """Write the demo's config, image and reference segmentation beside the run folder.
 
     Args:
         output: The run folder.
+        every_method: Also those that change backward passes or mask the image, which take longer.
 
     Returns:
         The config.
@@ -51,7 +55,8 @@ def prepare(output: Path) -> Path:
     if not (image.is_file() and label.is_file()):
         write_template(data, image, label)
     config = output.with_name(f"{output.name}.json")
-    config.write_text(json.dumps(demo_config(image, label, output.resolve()), indent=2), encoding="utf-8")
+    content = demo_config(image, label, output.resolve(), every_method=every_method)
+    config.write_text(json.dumps(content, indent=2), encoding="utf-8")
     return config
 
 
@@ -113,9 +118,10 @@ def _about() -> dict[str, Any]:
     return about
 
 
-def demo_config(image: Path, label: Path, output: Path) -> dict[str, Any]:
-    """Every method of ours that explains a single image, at every layer of the demo network's encoder and decoder."""
+def demo_config(image: Path, label: Path, output: Path, *, every_method: bool) -> dict[str, Any]:
+    """Methods that explain a single image, at every layer of the demo network's encoder and decoder."""
     about = _about()
+    wanted = {name: m for name, m in methods().items() if _explains_one_image(m) and (every_method or _is_quick(m))}
     return {
         "model": {
             "factory": about["factory"],
@@ -128,7 +134,7 @@ def demo_config(image: Path, label: Path, output: Path) -> dict[str, Any]:
         "preprocess": [*about["preprocess"], {"name": "CropForeground"}],
         "target": {"kind": "multiclass", "classes": about["class_names"][1:]},
         "layers": list(LAYERS),
-        "methods": [_few_points(name, method) for name, method in methods().items() if _in_demo(method)],
+        "methods": [_few_points(name, method) for name, method in wanted.items()],
         "notes": [f"{about['evidence']} {_dice(about)}", about["origin"]],
         "output": str(output),
     }
@@ -139,7 +145,12 @@ def _dice(about: dict[str, Any]) -> str:
     return f"Dice on the part held out: {shown}."
 
 
-def _in_demo(method: type[Method]) -> bool:
+def _is_quick(method: type[Method]) -> bool:
+    """Whether it reads plain gradients, at the image, on a path or under noise: these share few passes."""
+    return all(type(s) in (Gradient, NoiseSweep, PathSweep) and s.rule is None for s in method().sweeps())
+
+
+def _explains_one_image(method: type[Method]) -> bool:
     """Not those that need several images, nor other libraries, which may be missing."""
     return method.fewest_images == 1 and method.family != "Other libraries"
 
