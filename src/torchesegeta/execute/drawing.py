@@ -19,6 +19,9 @@ from torchesegeta.types import Attribution
 
 log = logging.getLogger(__name__)
 
+DOTS_PER_INCH = 110
+"""Enough for a screen; a run draws hundreds of figures, and half its time could go into their dots."""
+
 
 class Drawing:
     """The figures of one image of a run. A figure that cannot be drawn costs no map."""
@@ -109,7 +112,7 @@ class Drawing:
         """
         path = self.folder / name
         try:
-            save(make(), path)
+            save(make(), path, dpi=DOTS_PER_INCH)
         except StoreError:
             raise
         except Exception:
