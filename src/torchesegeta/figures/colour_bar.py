@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import floor, log10
 from typing import Any
 
 from torchesegeta.figures.page import LETTER, MARGIN, Box, Page, wrap
@@ -47,7 +48,13 @@ def draw_bar(page: Page, beside: Box, scale: Scale, quantity: str) -> None:
 
 def number(value: float) -> str:
     """A number in at most eight letters."""
-    return "0" if value == 0 else f"{value:.2g}".replace("e-0", "e-").replace("e+0", "e+").replace("-", "−")
+    return (
+        "0"
+        if value == 0
+        else f"{round(value, 1 - floor(log10(abs(value)))):.4g}".replace("e-0", "e-")
+        .replace("e+0", "e+")
+        .replace("-", "−")
+    )
 
 
 def draw_legend(page: Page, regions: Sequence[Region]) -> None:
