@@ -6,7 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from torchesegeta.methods.base import Context, Method
-from torchesegeta.methods.path_method import LARGE_GAP, share_of_change
+from torchesegeta.methods.path_method import completeness_gap, more_steps
 from torchesegeta.methods.readouts import WeightedSum, share_of_score
 from torchesegeta.methods.registry import register
 from torchesegeta.sweeps import Blur, Readout, Sweep
@@ -34,12 +34,8 @@ class BlurIntegratedGradients(Method):
 
     def measures(self, values: Tensor, context: Context) -> dict[str, float]:
         """Completeness gap: |Σ map − Δscore| / |Δscore|, from the blurred image to the image."""
-        share = share_of_change(values, context)
-        return {} if share is None else {"completeness_gap": abs(share - 1)}
+        return completeness_gap(values, context)
 
     def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
         """A large completeness gap."""
-        gap = measures.get("completeness_gap", 0.0)
-        if gap <= LARGE_GAP:
-            return []
-        return [f"the map's sum misses the score's change by {gap:.1%}: take more steps than {self.steps}"]
+        return more_steps(measures, self.steps)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from torchesegeta.baselines import Baseline, baseline_warning
 from torchesegeta.methods.base import Context, Method
-from torchesegeta.methods.path_method import share_of_change
+from torchesegeta.methods.path_method import completeness_gap, share_of_change
 from torchesegeta.methods.readouts import WeightedSum, layer_gradient, need, share_of_score
 from torchesegeta.sweeps import Contrast, Read, Readout, Sample, Sweep
 
@@ -44,8 +44,8 @@ class DeepLiftMethod(Method):
 
     def measures(self, values: Tensor, context: Context) -> dict[str, float]:
         """Completeness gap |Σ map − Δscore| / |Δscore|, and the noise of the score at the baseline."""
-        share = share_of_change(values, context)
-        return {} if share is None else {"completeness_gap": abs(share - 1), **noise(context)}
+        gap = completeness_gap(values, context)
+        return {**gap, **noise(context)} if gap else {}
 
     def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
         """Baselines that are not the background; a completeness gap."""

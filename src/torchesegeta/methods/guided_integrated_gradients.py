@@ -7,7 +7,7 @@ from torch import Tensor
 
 from torchesegeta.baselines import ZERO, BaselineField, baseline_warning
 from torchesegeta.methods.base import Context, Method
-from torchesegeta.methods.path_method import LARGE_GAP, share_of_change
+from torchesegeta.methods.path_method import completeness_gap, more_steps
 from torchesegeta.methods.readouts import WeightedSum, share_of_score
 from torchesegeta.methods.registry import register
 from torchesegeta.sweeps import GuidedPath, Readout, Sweep
@@ -37,13 +37,9 @@ class GuidedIntegratedGradients(Method):
 
     def measures(self, values: Tensor, context: Context) -> dict[str, float]:
         """Completeness gap: |Σ map − Δscore| / |Δscore|."""
-        share = share_of_change(values, context)
-        return {} if share is None else {"completeness_gap": abs(share - 1)}
+        return completeness_gap(values, context)
 
     def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
         """A baseline that is not the background; a large completeness gap."""
-        said = [baseline_warning(self.baseline, context.image)]
-        gap = measures.get("completeness_gap", 0.0)
-        if gap > LARGE_GAP:
-            said.append(f"the map's sum misses the score's change by {gap:.1%}: take more steps than {self.steps}")
-        return [s for s in said if s is not None]
+        said = baseline_warning(self.baseline, context.image)
+        return [*([] if said is None else [said]), *more_steps(measures, self.steps)]

@@ -6,7 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from torchesegeta.methods.base import Context
-from torchesegeta.methods.path_method import PathMethod, share_of_change
+from torchesegeta.methods.path_method import PathMethod, completeness_gap
 from torchesegeta.methods.readouts import WeightedSum, input_gradient, need
 from torchesegeta.methods.registry import register
 from torchesegeta.sweeps import Readout
@@ -31,5 +31,4 @@ class IntegratedGradients(PathMethod):
 
     def measures(self, values: Tensor, context: Context) -> dict[str, float]:
         """Completeness gap: |Σ map − Δscore| / |Δscore|."""
-        share = share_of_change(values, context)
-        return {} if share is None or not self.multiply_by_inputs else {"completeness_gap": abs(share - 1)}
+        return completeness_gap(values, context) if self.multiply_by_inputs else {}

@@ -33,11 +33,8 @@ class PathMethod(Method):
 
     def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
         """A baseline that is not the background; a large completeness gap."""
-        said = [baseline_warning(self.baseline, context.image)]
-        gap = measures.get("completeness_gap", 0.0)
-        if gap > LARGE_GAP:
-            said.append(f"the map's sum misses the score's change by {gap:.1%}: take more steps than {self.steps}")
-        return [s for s in said if s is not None]
+        said = baseline_warning(self.baseline, context.image)
+        return [*([] if said is None else [said]), *more_steps(measures, self.steps)]
 
 
 def share_of_change(values: Tensor, context: Context) -> float | None:
@@ -45,3 +42,17 @@ def share_of_change(values: Tensor, context: Context) -> float | None:
     if not context.score_change:
         return None
     return float(values.double().sum()) / context.score_change
+
+
+def completeness_gap(values: Tensor, context: Context) -> dict[str, float]:
+    """|Σ values − Δscore| / |Δscore| as a measure; none where the score does not change."""
+    share = share_of_change(values, context)
+    return {} if share is None else {"completeness_gap": abs(share - 1)}
+
+
+def more_steps(measures: dict[str, float], steps: int) -> list[str]:
+    """The caution of a path whose completeness gap is large."""
+    gap = measures.get("completeness_gap", 0.0)
+    if gap <= LARGE_GAP:
+        return []
+    return [f"the map's sum misses the score's change by {gap:.1%}: take more steps than {steps}"]
