@@ -25,6 +25,7 @@ class GradientPasses:
         self.points, self.rule, self.readers, self.session = points, rule, readers, readers.session
         self.corners: dict[Hashable, dict[str, Tensor]] = {}
         self.matched: dict[str, int] = {}
+        self.input_change: Tensor | None = None
         self.before: Capture | None = None
 
     def chunk(self, chunk: range) -> None:
@@ -36,6 +37,8 @@ class GradientPasses:
         capture, scores = self._forward(chunk, batch, requests)
         records = self._records(capture)
         changes = self._changes(chunk, records)
+        wanted = any(Read.INPUT_GRADIENT in r.reads for r in requests)
+        self.input_change = self.points.input_change(chunk) if wanted else None  # once: points may draw noise for it
         for target, readers, keep in self.readers.by_target(chunk):
             sample = self._sample_maker(chunk, records, changes, batch)
             if target is not None and scores is not None:
@@ -124,7 +127,7 @@ class GradientPasses:
             sample = Sample(self.points.weights[chunk.start : chunk.stop], chunk)
             if Read.INPUT_GRADIENT in request.reads:
                 sample.input_gradient = input_gradient
-                sample.input_change = self.points.input_change(chunk)
+                sample.input_change = self.input_change
             if request.layer is None:
                 return sample
             if Read.SEEDED_GRADIENT in request.reads and request.seed is not None:
