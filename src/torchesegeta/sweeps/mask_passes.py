@@ -51,6 +51,8 @@ class MaskPasses:
 
     def __init__(self, points: MaskPoints, readers: Readers) -> None:
         self.points, self.readers, self.session = points, readers, readers.session
+        self.whole_scores: list[float] = self.session.scores.tolist()
+        self.tallied = 0
         self.local = self._look_around(points) if isinstance(points, OneOutPoints) else None
 
     def chunk(self, chunk: range) -> None:
@@ -60,6 +62,9 @@ class MaskPasses:
             return
         batch, rows = self.points.masked(chunk)
         scores = self._scores(batch, chunk)
+        if chunk.start >= self.tallied:  # a chunk that ran out of memory in a readout comes again, in halves
+            self.points.tally(rows, scores - self.session.scores)
+            self.tallied = chunk.stop
         for reader in waiting:
             self.readers.hand(reader, partial(self._sample, reader, chunk, scores, rows), chunk)
 
@@ -88,7 +93,7 @@ class MaskPasses:
             return None
         mine = slice(part.start - chunk.start, part.stop - chunk.start)
         sample = Sample(points.weights[part.start : part.stop], part, scores=scores[mine, target])
-        sample.whole_score = float(self.session.scores[target])
+        sample.whole_score, sample.sums = self.whole_scores[target], points.sums_of(target)
         sample.regions, sample.rows = points.regions, None if rows is None else rows[mine]
         if isinstance(points, ChannelPoints) and layer is not None:
             sample.activation = points.activations[layer][None]
