@@ -30,7 +30,7 @@ class Chunks:
     """Splits a sweep into chunks.
 
     Args:
-        voxels: Voxels of one point, channels included.
+        voxels: Voxels of one point; its channels count for little beside those of the layers.
         device: Where the model runs.
         size: Points at once; None chooses.
     """

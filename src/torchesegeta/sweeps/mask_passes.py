@@ -11,9 +11,9 @@ from torchesegeta.errors import IncompatibleError
 from torchesegeta.features import Windows
 from torchesegeta.sweeps.base import Reader, Request, Sample
 from torchesegeta.sweeps.channels import ChannelPoints
-from torchesegeta.sweeps.local import Local, find_local, local_outputs
+from torchesegeta.sweeps.local import Local, find_local, local_scores
 from torchesegeta.sweeps.mask import Mask, MaskPoints, OneOutPoints, Sources
-from torchesegeta.sweeps.passes import finite_scores, forward_pass, score_pass
+from torchesegeta.sweeps.passes import forward_pass, score_pass
 from torchesegeta.sweeps.readers import Readers
 from torchesegeta.sweeps.session import Session
 
@@ -80,8 +80,7 @@ class MaskPasses:
     def _scores(self, batch: Tensor, chunk: range) -> Tensor:
         """Scores (B, K) of masked images."""
         if self.local is not None and isinstance(self.points.regions, Windows):
-            outputs = local_outputs(self.session, self.local, self.points.regions, batch, chunk)
-            return finite_scores(self.session, outputs)
+            return local_scores(self.session, self.local, self.points.regions, batch, chunk)
         return score_pass(self.session, batch, self.points.editing(self.session.runner.model, chunk))
 
     def _sample(self, reader: Reader, chunk: range, scores: Tensor, rows: Tensor | None) -> Sample | None:
