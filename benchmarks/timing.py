@@ -7,7 +7,9 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+T = TypeVar("T")
 Work = Callable[[], object]
 
 
@@ -30,7 +32,7 @@ class Ratio:
     pairs: int
 
 
-def timed[T](work: Callable[[], T]) -> tuple[T, float]:
+def timed(work: Callable[[], T]) -> tuple[T, float]:
     """What a call gives, and its wall time in seconds."""
     gc.collect()
     start = time.perf_counter()
