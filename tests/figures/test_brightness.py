@@ -92,7 +92,7 @@ def test_a_signed_map_far_from_0_is_drawn_from_its_median() -> None:
     far = shown(attribution(values - 100, signed=True)).off_level()
     assert far.level == pytest.approx(-100, abs=1) and abs(float(np.median(far.values))) < 1e-3
     assert np.allclose(far.values - far.values.min(), (values - values.min())[0], atol=1e-4)
-    assert far.notes == ("median −100",) and far.named("score") == "score, from its median"
+    assert far.notes == ("median −100",) and far.named("score") == "score, from median"
 
 
 @pytest.mark.parametrize("offset", [0.0, 1.0])

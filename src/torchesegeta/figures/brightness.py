@@ -62,7 +62,7 @@ class Brightness:
 
     def named(self, quantity: str) -> str:
         """What the values drawn mean, where the map's mean a quantity."""
-        return f"{quantity}, from its median" if self.level else quantity
+        return f"{quantity}, from median" if self.level else quantity
 
     def project(self, plane: Plane) -> Array:
         """Maximum-intensity projection; for signed maps the value of the largest magnitude, with its sign."""
