@@ -37,7 +37,7 @@ class RuleMode(TorchFunctionMode):
         super().__init__()
         self.rule, self.tape, self.recording = rule, tape, recording
         self.matched: Counter[str] = Counter()
-        self._disguises = Disguises()
+        self._steps, self._disguises = rule.opened(), Disguises()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Called by torch for every operation."""
@@ -50,13 +50,16 @@ class RuleMode(TorchFunctionMode):
         if pieces is not None:
             with self:
                 return pieces()
-        step = self.rule.step(call)
+        step = self._steps.step(call)
         if step is None:
             result = func(*args, **kwargs)
             self._disguises.note(call, result)
             return result
         self.matched[call.name] += 1
-        return self._ruled(call, step)
+        result = self._ruled(call, step)
+        if step.made is not None:
+            step.made(result)
+        return result
 
     def _ruled(self, call: Call, step: Step) -> Any:
         target = call.arguments[0] if call.in_place else None

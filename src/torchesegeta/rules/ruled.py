@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from torchesegeta.rules.base import Forward
+from torchesegeta.rules.base import Backward, Forward
 
 
 class Ruled(torch.autograd.Function):
@@ -31,6 +32,21 @@ def _owned(output: Any) -> Any:
     if isinstance(output, tuple):
         return tuple(_owned(part) for part in output)
     return output.clone() if isinstance(output, Tensor) and output._is_view() else output
+
+
+def started(output: Tensor, start: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """A model's output whose slope is replaced on the way back.
+
+    Args:
+        output: (B, C, ...).
+        start: From the output and the score's slope there to what goes back into the model.
+    """
+
+    def run(*inputs: Tensor) -> tuple[Tensor, Backward]:
+        return inputs[0].clone(), lambda slope: [start(inputs[0], slope)]
+
+    result: Tensor = apply(run, (output,))
+    return result
 
 
 def is_ruled(node: Any) -> bool:

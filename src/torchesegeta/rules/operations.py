@@ -1,0 +1,177 @@
+"""How rules that share out a sum see an operation: what is weighed, averaged, added, or only passed on.
+
+Relevance and excitation are not slopes: they are divided among what an operation adds up. During a ruled pass only
+what depends on the image requires a gradient, which tells activations from weights.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from torchesegeta.rules.activations import activation_input, node_name
+from torchesegeta.rules.calls import Call
+
+Weigh = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""From an input, weights and bias to the operation's output."""
+
+MOVES = re.compile(
+    r"(Add|Sub|Clone|Alias|Copy|CopySlices|ToCopy|Identity|AccumulateGrad|Contiguous|"
+    r"View|UnsafeView|ReshapeAlias|Reshape|AsStrided|T|Transpose|Permute|Swapaxes|Movedim|Squeeze|Unsqueeze|Expand|"
+    r"Cat|Stack|Split|SplitWithSizes|UnsafeSplit|UnsafeSplitWithSizes|Unbind|Slice|Select|Index|IndexSelect|Gather|"
+    r"Narrow|Diagonal|Repeat|Roll|Flip|Rot90|Unfold|Im2Col|ConstantPadNd|(Reflection|Replication)Pad[123]D|"
+    r"PixelShuffle|PixelUnshuffle|ChannelShuffle|MaskedFill|MaskedSelect|UpsampleNearest(Exact)?[123]D|"
+    r"(Adaptive)?MaxPool[123]D(WithIndices)?|MkldnnMaxPool[23]D|Fill|Zero|IndexPut|SelectScatter|SliceScatter)"
+)
+"""Autograd nodes whose own backward step moves a share to where it came from; max-pools give it to the winner."""
+
+CONVOLUTIONS = frozenset(
+    {f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3)} | {"convolution", "_convolution"}
+)
+WEIGHTED: dict[str, tuple[tuple[str, str, str], tuple[int, int, int]]] = {
+    **dict.fromkeys(CONVOLUTIONS | {"linear"}, (("input", "weight", "bias"), (0, 1, 2))),
+    "addmm": (("mat1", "mat2", "input"), (1, 2, 0)),
+    **dict.fromkeys(("mm", "bmm"), (("input", "mat2", ""), (0, 1, -1))),
+    "matmul": (("input", "other", ""), (0, 1, -1)),
+}
+"""Names and positions of input, weights and bias."""
+
+AVERAGES = frozenset(
+    {f"{kind}avg_pool{n}d" for kind in ("", "adaptive_", "_adaptive_") for n in (1, 2, 3)}
+    | {"mean", "sum", "upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d"}
+)
+"""Sums with weights that are fixed and not negative."""
+
+NORMS = {
+    "batch_norm": 1, "_native_batch_norm_legit_no_training": 1, "native_batch_norm": 1, "instance_norm": 1,
+    "group_norm": 2, "native_group_norm": 1, "layer_norm": 2, "native_layer_norm": 2,
+}  # fmt: skip
+"""Norms, with the position of their weights."""
+
+
+@dataclass(frozen=True, eq=False)
+class Weighted:
+    """A sum of inputs times weights.
+
+    Attributes:
+        x: The input that depends on the image.
+        weight: The weights.
+        bias: Added to the sum, or None.
+        run: The operation, for other inputs, weights and biases.
+        kind: `convolution` or `linear`.
+    """
+
+    x: Tensor
+    weight: Tensor
+    bias: Tensor | None
+    run: Weigh
+    kind: str
+
+
+def depends(value: Any) -> bool:
+    """Whether a value is a tensor that depends on the image."""
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+def weighted(call: Call) -> Weighted | None:
+    """The call as a weighted sum; None for others, and where the weights depend on the image too."""
+    if call.name not in WEIGHTED or call.options.keys() & {"alpha", "beta", "out"}:
+        return None
+    names, places = WEIGHTED[call.name]
+    x, weight, bias = (call.argument(p, n) if n else None for n, p in zip(names, places, strict=True))
+    if call.name in ("mm", "bmm", "matmul") and not depends(x):  # weights on the left
+        x, weight, names, places = weight, x, (names[1], names[0], ""), (1, 0, -1)
+    if not isinstance(x, Tensor) or not isinstance(weight, Tensor):
+        return None
+    if not depends(x) or depends(weight) or depends(bias):
+        return None
+
+    def run(*replaced: Tensor | None) -> Tensor:
+        arguments, options = list(call.arguments), dict(call.options)
+        for name, place, value in zip(names, places, replaced, strict=True):
+            if 0 <= place < len(arguments):
+                arguments[place] = value
+            elif name in options:
+                options[name] = value
+        if call.name == "addmm" and replaced[2] is None:
+            arguments[0] = torch.zeros((), dtype=weight.dtype, device=weight.device)
+        result: Tensor = call.function(*arguments, **options)
+        return result
+
+    kind = "convolution" if call.name in CONVOLUTIONS else "linear"
+    bias = bias.detach() if isinstance(bias, Tensor) else None
+    return Weighted(x, weight.detach(), bias, run, kind)
+
+
+def average(call: Call) -> Tensor | None:
+    """The input of a sum with fixed weights that are not negative."""
+    return call.operand if call.name in AVERAGES and depends(call.operand) else None
+
+
+def summands(call: Call) -> tuple[Tensor, Tensor, float] | None:
+    """The two activations of `a + factor · b`."""
+    if call.name not in ("add", "sub", "rsub"):
+        return None
+    a, b = call.argument(0, "input"), call.argument(1, "other")
+    if call.name == "rsub":
+        a, b = b, a
+    factor = call.argument(2, "alpha", 1)
+    return (a, b, factor if call.name == "add" else -factor) if depends(a) and depends(b) else None
+
+
+def normed(call: Call) -> tuple[Tensor, Tensor | None] | None:
+    """The input and the weights, broadcast over it, of a norm with statistics of its own or fixed ones."""
+    x = call.operand
+    if call.name not in NORMS or not depends(x) or x is None:
+        return None
+    if call.name == "batch_norm" and call.argument(5, "training", False):
+        return None
+    weight = call.argument(NORMS[call.name], "weight")
+    if weight is not None and not call.name.endswith("layer_norm"):
+        weight = weight.view(1, -1, *[1] * (x.ndim - 2))
+    return x, weight
+
+
+def scaled(call: Call) -> tuple[Tensor, Any] | None:
+    """The activation and the constant that it is multiplied by or divided by; −1 for `-x` and `1 - x`."""
+    a, b = call.argument(0, "input"), call.argument(1, "other")
+    match call.name:
+        case "neg" | "negative" if depends(a):
+            return a, -1
+        case "rsub" if depends(a) and not depends(b):
+            return a, -1
+        case "sub" if depends(b) and not depends(a):
+            return b, -1
+        case "mul" | "div" if depends(a) and not depends(b) and not call.options.get("rounding_mode"):
+            return a, b
+        case "mul" if depends(b) and not depends(a):
+            return b, a
+    return None
+
+
+def substituted(call: Call, old: Tensor, new: Tensor) -> Any:
+    """The call's result with another tensor in place of one of its inputs; both are left as they are."""
+    new = new.clone() if call.in_place else new
+    given = [new if value is old else value for value in call.arguments]
+    options = {name: new if value is old else value for name, value in call.options.items()}
+    return call.function(*given, **options)
+
+
+def passed_on(call: Call) -> Tensor | None:
+    """The input of an activation function, softmax among them."""
+    if call.name in ("softmax", "log_softmax") and depends(call.operand):
+        return call.operand
+    source = activation_input(call)
+    return source if depends(source) else None
+
+
+def is_move(node: Node, inputs: int) -> bool:
+    """Whether a node without a rule shares nothing out: it moves shares, or adds a constant."""
+    name = node_name(node)
+    return MOVES.fullmatch(name) is not None and (inputs <= 1 or name not in ("Add", "Sub"))
