@@ -29,7 +29,8 @@ class ExcitationMethod(LayerMethod):
     negative: Literal["shift", "clamp", "signed", "refuse"] = Field(
         "shift",
         description="Inputs below zero (z-scored images, leaky activations): count from the lowest value, as "
-        "published; set them to zero; leave them to the formula, as TorchRay does, which gives no probability; or refuse.",
+        "published; set them to zero; leave them to the formula, as TorchRay does, which gives no probability; or "
+        "refuse.",
     )
     lost: Literal["drop", "keep"] = Field(
         "drop", description="Units that nothing excites drop their mass, as published, or share it by weights alone."

@@ -55,6 +55,12 @@ NORMS = {
 """Norms, with the position of their weights."""
 
 
+RISING = frozenset(
+    {"softmax", "log_softmax", "exp", "expm1", "log", "log1p", "sqrt", "square", "abs", "erf", "atan", "sinh"}
+)
+"""Functions besides the activations that do not fall on inputs that are not negative."""
+
+
 @dataclass(frozen=True, eq=False)
 class Weighted:
     """A sum of inputs times weights.
@@ -164,11 +170,16 @@ def substituted(call: Call, old: Tensor, new: Tensor) -> Any:
 
 
 def passed_on(call: Call) -> Tensor | None:
-    """The input of an activation function, softmax among them."""
-    if call.name in ("softmax", "log_softmax") and depends(call.operand):
+    """The input of an activation function: what has one input hands all on to it. Softmax counts as one."""
+    rising = call.name in RISING or (call.name == "pow" and _is_positive(call.argument(1, "exponent")))
+    if rising and depends(call.operand):
         return call.operand
     source = activation_input(call)
     return source if depends(source) else None
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and value > 0
 
 
 def is_move(node: Node, inputs: int) -> bool:
