@@ -24,9 +24,9 @@ def reference(
     **_: Any,
 ) -> Tensor:
     start, rule = prior(score, image, model), winners("shift", "drop")
-    opposite = deepcopy(model)
+    opposite: Any = deepcopy(model)
     with torch.no_grad():
-        opposite.get_submodule("head").weight *= -1  # type: ignore[operator]
+        opposite.head.weight *= -1
     mine = walk(model, image, rule, start)[contrast_layer]
     other = walk(opposite, image, rule, start)[contrast_layer]
     if normalise:

@@ -7,6 +7,7 @@ each and hand everything on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +27,10 @@ def walk(model: nn.Module, image: Tensor, rule: Rule, start: Tensor, *, from_lay
         return back(model, image, rule, start, from_layer)
 
 
-def _classifier(model: nn.Module, image: Tensor, rule: Rule, start: Tensor, from_layer: str) -> Held:
-    first = model.first_relu(model.first(image))  # type: ignore[operator]
-    pooled = model.pool(first)  # type: ignore[operator]
-    squares = model.second_relu(model.second(pooled)) ** 2  # type: ignore[operator]
+def _classifier(model: Any, image: Tensor, rule: Rule, start: Tensor, from_layer: str) -> Held:
+    first = model.first_relu(model.first(image))
+    pooled = model.pool(first)
+    squares = model.second_relu(model.second(pooled)) ** 2
     held: Held = {}
     if from_layer == "output":
         means = share(model.head, squares.flatten(2).mean(2), rule, start, "head")
@@ -42,15 +43,15 @@ def _classifier(model: nn.Module, image: Tensor, rule: Rule, start: Tensor, from
     return held
 
 
-def _segmenter(model: nn.Module, image: Tensor, rule: Rule, start: Tensor, from_layer: str) -> Held:
-    first = model.first_relu(model.first(image))  # type: ignore[operator]
-    pooled = model.pool(first)  # type: ignore[operator]
-    second = model.second_relu(model.second(pooled))  # type: ignore[operator]
+def _segmenter(model: Any, image: Tensor, rule: Rule, start: Tensor, from_layer: str) -> Held:
+    first = model.first_relu(model.first(image))
+    pooled = model.pool(first)
+    second = model.second_relu(model.second(pooled))
     merged_in = torch.cat([first, _repeated(second, first)], 1)
     held: Held = {}
     skipped = torch.zeros_like(first)
     if from_layer == "output":
-        merged = model.merge_relu(model.merge(merged_in))  # type: ignore[operator]
+        merged = model.merge_relu(model.merge(merged_in))
         both = share(model.merge, merged_in, rule, share(model.head, merged, rule, start, "head"), "merge")
         skipped, fine = both[:, : first.shape[1]], both[:, first.shape[1] :]
         held["second"] = torch.zeros_like(second)

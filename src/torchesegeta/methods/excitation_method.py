@@ -33,9 +33,10 @@ class ExcitationMethod(LayerMethod):
         "refuse.",
     )
     lost: Literal["drop", "keep"] = Field(
-        "drop", description="Units that nothing excites drop their mass, as published, or share it by weights alone."
+        "drop",
+        description="Units that nothing excites drop their mass, as published, or keep it, shared by weights alone.",
     )
-    epsilon: float = Field(1e-20, gt=0, le=1e-3, alias="eps", description="Excitation that counts as none.")
+    epsilon: float = Field(1e-20, gt=0, le=1e-3, description="Excitation that counts as none.")
 
     @property
     def signed(self) -> bool:

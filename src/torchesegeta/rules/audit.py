@@ -12,7 +12,9 @@ from torchesegeta.rules.activations import is_python, node_name
 from torchesegeta.rules.base import Rule
 from torchesegeta.rules.ruled import is_ruled
 
+ATTENTION = "attention compares activations with each other, and this rule has no share for that"
 HINTS = {
+    **dict.fromkeys(("ScaledDotProductFlashAttentionForCpu", "ScaledDotProductAttentionMath", "Bmm"), ATTENTION),
     "CheckpointFunction": "gradient checkpointing runs it again unseen; switch checkpointing off",
     "CompiledFunction": "compiled code hides its operations; give the model as it was before torch.compile",
 }

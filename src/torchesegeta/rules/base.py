@@ -37,12 +37,10 @@ class Step:
     Attributes:
         inputs: The tensors that get gradients.
         run: Computes the output and the way back.
-        made: Told the output as the model gets it.
     """
 
     inputs: tuple[Tensor, ...]
     run: Forward
-    made: Callable[[Any], None] | None = None
 
 
 class Steps(Protocol):
@@ -50,6 +48,9 @@ class Steps(Protocol):
 
     def step(self, call: Call) -> Step | None:
         """See `Rule.step`."""
+
+    def seen(self, call: Call, result: Any) -> None:
+        """Told every operation and its result, as the model gets it."""
 
 
 class Rule(ABC):
@@ -72,6 +73,10 @@ class Rule(ABC):
     def opened(self) -> Steps:
         """The steps of one pass; rules whose steps know of each other keep what they know there."""
         return self
+
+    def seen(self, call: Call, result: Any) -> None:
+        """See `Steps.seen`."""
+        return None
 
     def start(self, output: Tensor, slope: Tensor) -> Tensor:
         """What is shared out, of rules that do.

@@ -17,6 +17,8 @@ from torchesegeta.rules.calls import Call
 
 Negative = Literal["shift", "clamp", "signed", "refuse"]
 Lost = Literal["drop", "keep"]
+Excite = Callable[[Tensor], Tensor]
+"""From inputs to the units' excitation."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Excitation(Rule):
     Attributes:
         negative: What is done about inputs below zero, for which winners are not defined: taken from their lowest value
             on, set to zero, left to the formula as they are (which gives no probability), or refused.
-        lost: Whether a unit that nothing excites drops its mass, as published, or keeps it, shared by weights alone.
+        lost: Whether a unit that nothing excites drops its mass, as published, or keeps it: shared by positive weights
+            alone, evenly where there are none.
         epsilon: Excitation up to which nothing excites a unit.
     """
 
@@ -67,11 +70,13 @@ class Excitation(Rule):
         run, weight = op.run, op.weight
 
         def back(x: Tensor, mass: Tensor) -> Tensor:
-            excited = self._excited(call, x)
+            excited, even = self._excited(call, x), torch.ones_like(weight)
+
+            def win(weights: Tensor, part: Tensor) -> Tensor:
+                return self._win(excited, lambda t: run(t, weights, None), part, lambda t: run(t, even, None))
+
             return _by_sign(
-                mass,
-                lambda part: self._win(excited, lambda t: run(t, weight.clamp(min=0), None), part),
-                lambda part: self._win(excited, lambda t: run(t, -weight.clamp(max=0), None), part),
+                mass, lambda part: win(weight.clamp(min=0), part), lambda part: win(-weight.clamp(max=0), part)
             )
 
         return self._step(call, op.x, back, lambda x: run(x, weight, op.bias))
@@ -155,14 +160,16 @@ class Excitation(Rule):
             )
         return x - lowest if self.negative == "shift" else x.clamp(min=0)
 
-    def _win(self, x: Tensor, excite: Callable[[Tensor], Tensor], mass: Tensor) -> Tensor:
+    def _win(self, x: Tensor, excite: Excite, mass: Tensor, even: Excite | None = None) -> Tensor:
         """Mass handed to inputs by their part in the excitation: x · Aᵀ(P / A x)."""
         share, dry = self._handed(x, excite, mass)
-        if self.lost == "keep" and bool(dry.any()):
-            share = share + self._handed(torch.ones_like(x), excite, dry)[0]
+        for way in (excite, even) if self.lost == "keep" else ():
+            if way is not None and bool(dry.any()):
+                more, dry = self._handed(torch.ones_like(x), way, dry)
+                share = share + more
         return share
 
-    def _handed(self, x: Tensor, excite: Callable[[Tensor], Tensor], mass: Tensor) -> tuple[Tensor, Tensor]:
+    def _handed(self, x: Tensor, excite: Excite, mass: Tensor) -> tuple[Tensor, Tensor]:
         """What inputs win, and the mass of units that nothing excites."""
         with torch.enable_grad():
             leaf = x.detach().requires_grad_(True)

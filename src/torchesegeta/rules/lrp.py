@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -96,9 +96,9 @@ class _Sum:
     norm: tuple[Tensor, Tensor] | None = None
     read_elsewhere: bool = False
 
-    def made(self, output: Tensor) -> None:
-        """See `Step.made`."""
-        self.output = output
+    def is_normed_by(self, call: Call) -> bool:
+        """Whether a call is the batch norm of its output."""
+        return call.name == "batch_norm" and not call.argument(5, "training", False) and call.operand is self.output
 
     def share(self, x: Tensor, relevance: Tensor, sharing: Sharing) -> Tensor:
         """From the relevance of its output, or of its norm's, to that of its input."""
@@ -130,10 +130,23 @@ class _Pass:
 
     def step(self, call: Call) -> Step | None:
         """See `Rule.step`."""
-        step = self._merged_norm(call)
-        if step is None and self.latest is not None and self.latest.output is not None:
-            self.latest.read_elsewhere |= _reads(call, self.latest.output)
-        return step or self._weighted(call) or self._average(call) or self._sum(call) or _handed_on(call)
+        return (
+            self._merged_norm(call)
+            or self._weighted(call)
+            or self._average(call)
+            or self._sum(call)
+            or _handed_on(call)
+        )
+
+    def seen(self, call: Call, result: Any) -> None:
+        """See `Steps.seen`."""
+        latest = self.latest
+        if latest is None or not isinstance(result, Tensor):
+            return
+        if latest.output is None:
+            latest.output = result
+        elif operations.depends(result) and not latest.is_normed_by(call):
+            latest.read_elsewhere |= _reads(call, latest.output)
 
     def _weighted(self, call: Call) -> Step | None:
         op = operations.weighted(call)
@@ -150,15 +163,14 @@ class _Pass:
 
             return op.run(x, op.weight, op.bias), back
 
-        return Step((op.x,), run, mine.made)
+        return Step((op.x,), run)
 
     def _merged_norm(self, call: Call) -> Step | None:
         """A batch norm right after a weighted sum, which takes it over."""
         found = self.latest
-        if found is None or found.norm is not None or call.name != "batch_norm" or call.argument(5, "training", False):
+        if found is None or call.operand is None or not found.is_normed_by(call):
             return None
-        if call.operand is None or call.operand is not found.output:
-            return None
+        found.read_elsewhere |= found.norm is not None
         found.norm = _factor_and_shift(call, call.operand.ndim)
         return _handed_on(call)
 

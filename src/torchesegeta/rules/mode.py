@@ -54,11 +54,10 @@ class RuleMode(TorchFunctionMode):
         if step is None:
             result = func(*args, **kwargs)
             self._disguises.note(call, result)
-            return result
-        self.matched[call.name] += 1
-        result = self._ruled(call, step)
-        if step.made is not None:
-            step.made(result)
+        else:
+            self.matched[call.name] += 1
+            result = self._ruled(call, step)
+        self._steps.seen(call, result)
         return result
 
     def _ruled(self, call: Call, step: Step) -> Any:

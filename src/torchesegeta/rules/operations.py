@@ -81,8 +81,8 @@ class Weighted:
 
 
 def depends(value: Any) -> bool:
-    """Whether a value is a tensor that depends on the image."""
-    return isinstance(value, Tensor) and value.requires_grad
+    """Whether a value is a tensor that depends on the image; leaves of the graph are weights."""
+    return isinstance(value, Tensor) and value.grad_fn is not None
 
 
 def weighted(call: Call) -> Weighted | None:
