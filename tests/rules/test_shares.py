@@ -103,6 +103,8 @@ def operations(dims: int) -> dict[str, Forward]:
         "group norm": lambda x: group(once(x)),
         "instance norm": lambda x: instance(once(x)),
         "layer norm": lambda x: functional.layer_norm(once(x), x.shape[2:]),
+        "gated": lambda x: once(x) * x.mean(tuple(range(2, dims + 2)), keepdim=True).sigmoid().expand_as(x),
+        "swish by hand": lambda x: x * x.sigmoid(),
         "dropout": lambda x: functional.dropout(once(x), 0.5, training=False),
         "weights on the left": lambda x: torch.full((3, x.shape[-2]), 0.3) @ x,
     }
@@ -222,9 +224,9 @@ def test_lrp_as_in_captum(rule: str) -> None:
 
 
 def test_refusals() -> None:
-    gate = build(lambda x: x * x.sigmoid())
-    assert "no rule for Mul" in refusal(gate, image(), AT_IMAGE)
-    assert "no rule for Mul" in refusal(gate, image(), "lrp")
+    product = build(lambda x: x * x.flip(2))
+    assert "no rule for Mul" in refusal(product, image(), AT_IMAGE)
+    assert "no rule for Mul" in refusal(product, image(), "lrp")
     relu = build(nn.ReLU())
     probability = {"kind": "class", "classes": [1], "score": "probability"}
     assert "explain logits" in refusal(relu, image(), AT_IMAGE, target=probability)

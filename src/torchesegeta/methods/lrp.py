@@ -17,6 +17,9 @@ from torchesegeta.rules.relevance import AlphaBeta, Epsilon, Flat, Gamma, Sharin
 from torchesegeta.sweeps import Gradient, Read, Readout, Sweep
 from torchesegeta.validation import Strict
 
+LARGE_GAP = 0.5
+"""A conservation gap above this share of the score is said aloud."""
+
 RuleName = Literal["epsilon", "zplus", "gamma", "alpha_beta", "flat"]
 Place = Literal["first", "last", "convolution", "linear", "any"]
 Depth = Annotated[float, Field(ge=0, le=1)]
@@ -125,3 +128,10 @@ class LayerwiseRelevancePropagation(Method):
             return {}
         share = float(values.double().sum()) / context.score
         return {"conservation_gap": abs(share - 1)} if context.layer is None else {"score_share": share}
+
+    def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
+        """A sum that is not the score."""
+        gap = measures.get("conservation_gap", 0.0)
+        if gap <= LARGE_GAP:
+            return []
+        return [f"the map's sum misses the score by {gap:.0%}: biases and norms keep their part of it"]

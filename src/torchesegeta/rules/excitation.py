@@ -12,6 +12,7 @@ from torch.autograd.graph import Node
 
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.rules import operations
+from torchesegeta.rules.affine import affine
 from torchesegeta.rules.base import Backward, Rule, Step
 from torchesegeta.rules.calls import Call
 
@@ -120,14 +121,20 @@ class Excitation(Rule):
     def _part(self, mine: Tensor, other: Tensor) -> Tensor:
         """The share of one of two summands, by what excites."""
         a, b = mine.clamp(min=0), other.clamp(min=0)
-        return torch.where(a + b > self.epsilon, a / (a + b), 0.5 if self.lost == "keep" else 0.0)
+        otherwise: Tensor | float = 0.5 if self.lost == "keep" else 0.0
+        if self.negative == "shift":
+            above, beside = mine - mine.min().clamp(max=0), other - other.min().clamp(max=0)
+            otherwise = torch.where(above + beside > self.epsilon, above / (above + beside), otherwise)
+        return torch.where(a + b > self.epsilon, a / (a + b), otherwise)
 
     def _scale(self, call: Call) -> Step | None:
-        """Norms, scales and activations hand mass on; a negative factor makes it that of the negative."""
+        """Norms, scales, gates and activations hand mass on; a negative factor makes it that of the negative."""
         source: Tensor | None = operations.passed_on(call)
         factor: Tensor | float | None = None
-        pair = operations.normed(call) or operations.scaled(call)
-        if pair is not None:
+        norm, pair = affine(call), operations.scaled(call) or operations.gated(call)
+        if norm is not None:
+            source, factor = norm.x, norm.factor
+        elif pair is not None:
             source, factor = pair
         if source is None:
             return None

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from torchesegeta.rules import operations
+from torchesegeta.rules.affine import Affine, affine
 from torchesegeta.rules.base import Backward, Rule, Step, Steps
 from torchesegeta.rules.calls import Call
 from torchesegeta.rules.operations import Weighted
@@ -17,10 +18,6 @@ from torchesegeta.rules.relevance import Epsilon, Sharing, stabilised
 
 Place = Literal["first", "last", "convolution", "linear", "any"] | tuple[float, float]
 """Weighted sums by their place: the first or last one, a kind, or a range of depths from 0 (image) to 1 (output)."""
-
-
-BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
-"""A batch norm's arguments after its input."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +39,13 @@ class Part:
 class Lrp(Rule):
     """The score goes back, divided at every weighted sum by the first part of a composite that holds there.
 
-    Batch norms are merged with the weighted sum before them; other norms, scales and activations hand relevance on;
-    additions, averages and linear upsampling divide it by what they add up.
+    Norms are merged with the weighted sum before them, or are sums of their input and a shift, with statistics that are
+    taken as given. Scales, gates and activations hand relevance on; additions, averages and linear upsampling divide it
+    by what they add up.
 
     Attributes:
         parts: The composite; where no part holds, the epsilon rule does.
-        epsilon: Of additions and averages.
+        epsilon: Of additions, averages and norms.
     """
 
     name: ClassVar[str] = "LRP"
@@ -86,27 +84,25 @@ class _Sum:
         op: The operation.
         number: In order of execution.
         output: What it put out.
-        norm: Factor and shift of the batch norm that is merged with it, broadcast over the output.
+        norm: What is merged with it.
         read_elsewhere: Whether something else than the norm reads its output too; then nothing is merged.
     """
 
     op: Weighted
     number: int
     output: Tensor | None = None
-    norm: tuple[Tensor, Tensor] | None = None
+    norm: Affine | None = None
     read_elsewhere: bool = False
-
-    def is_normed_by(self, call: Call) -> bool:
-        """Whether a call is the batch norm of its output."""
-        return call.name == "batch_norm" and not call.argument(5, "training", False) and call.operand is self.output
 
     def share(self, x: Tensor, relevance: Tensor, sharing: Sharing) -> Tensor:
         """From the relevance of its output, or of its norm's, to that of its input."""
         op = replace(self.op, x=x)
         if self.norm is None or self.read_elsewhere:
             return sharing.share(op, relevance)
-        factor, shift = self.norm
-        bias = shift if op.bias is None else shift + factor * op.bias.view(shift.shape)
+        factor, bias = self.norm.factor, self.norm.shift
+        if op.bias is not None:
+            axes = self.norm.x.ndim if op.kind == "convolution" else 2
+            bias = bias + factor * op.bias.view(1, -1, *[1] * (axes - 2))
 
         def run(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
             y = op.run(x, weight, None) * factor.abs()
@@ -130,13 +126,7 @@ class _Pass:
 
     def step(self, call: Call) -> Step | None:
         """See `Rule.step`."""
-        return (
-            self._merged_norm(call)
-            or self._weighted(call)
-            or self._average(call)
-            or self._sum(call)
-            or _handed_on(call)
-        )
+        return self._norm(call) or self._weighted(call) or self._average(call) or self._sum(call) or _handed_on(call)
 
     def seen(self, call: Call, result: Any) -> None:
         """See `Steps.seen`."""
@@ -145,7 +135,7 @@ class _Pass:
             return
         if latest.output is None:
             latest.output = result
-        elif operations.depends(result) and not latest.is_normed_by(call):
+        elif operations.depends(result) and not (latest.norm is not None and call.operand is latest.norm.x):
             latest.read_elsewhere |= _reads(call, latest.output)
 
     def _weighted(self, call: Call) -> Step | None:
@@ -165,14 +155,28 @@ class _Pass:
 
         return Step((op.x,), run)
 
-    def _merged_norm(self, call: Call) -> Step | None:
-        """A batch norm right after a weighted sum, which takes it over."""
-        found = self.latest
-        if found is None or call.operand is None or not found.is_normed_by(call):
+    def _norm(self, call: Call) -> Step | None:
+        """A norm, which the weighted sum before it takes over if it can."""
+        norm, latest = affine(call), self.latest
+        if norm is None:
             return None
-        found.read_elsewhere |= found.norm is not None
-        found.norm = _factor_and_shift(call, call.operand.ndim)
-        return _handed_on(call)
+        before = latest if latest is not None and norm.x is latest.output else None
+        if before is not None:
+            before.read_elsewhere |= before.norm is not None
+            before.norm = norm
+
+        def run(*inputs: Tensor) -> tuple[Any, Backward]:
+            x = inputs[0]
+
+            def back(relevance: Tensor) -> list[Tensor]:
+                if before is not None and not before.read_elsewhere:
+                    return [relevance]
+                flow = x * norm.factor
+                return [flow * relevance / stabilised(flow + norm.shift, self.rule.epsilon)]
+
+            return call.on(x), back
+
+        return Step((norm.x,), run)
 
     def _average(self, call: Call) -> Step | None:
         source = operations.average(call)
@@ -212,8 +216,8 @@ class _Pass:
 
 
 def _handed_on(call: Call) -> Step | None:
-    """Norms, scales and activations."""
-    pair = operations.normed(call) or operations.scaled(call)
+    """Scales, gates (their signal takes all) and activations."""
+    pair = operations.scaled(call) or operations.gated(call)
     source = operations.passed_on(call) if pair is None else pair[0]
     if source is None:
         return None
@@ -223,15 +227,6 @@ def _handed_on(call: Call) -> Step | None:
         return operations.substituted(call, source, x), lambda relevance: [relevance.sum_to_size(x.shape)]
 
     return Step((source,), run)
-
-
-def _factor_and_shift(call: Call, axes: int) -> tuple[Tensor, Tensor]:
-    """A batch norm as y = factor · x + shift, both (1, C, 1, …)."""
-    weight, bias, mean, variance = (call.argument(i, n) for i, n in enumerate(BATCH_NORM, start=1))
-    factor = torch.rsqrt(variance + call.argument(7, "eps", 1e-5)) * (1 if weight is None else weight.detach())
-    shift = (0 if bias is None else bias.detach()) - mean * factor
-    shape = (1, -1, *[1] * (axes - 2))
-    return factor.view(shape), shift.view(shape)
 
 
 def _reads(call: Call, tensor: Tensor) -> bool:

@@ -68,7 +68,7 @@ class RuleMode(TorchFunctionMode):
             result = call.on(*inputs) if call.in_place else call.function(*call.arguments, **call.options)
         else:
             others = self.tape.read(call.name, inputs) if self.tape is not None else ()
-            result = apply(step.run, inputs, others)
+            result = apply(call.name, step.run, inputs, others)
         return result if target is None else target.copy_(result)
 
 

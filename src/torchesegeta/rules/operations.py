@@ -17,6 +17,7 @@ from torch.autograd.graph import Node
 
 from torchesegeta.rules.activations import activation_input, node_name
 from torchesegeta.rules.calls import Call
+from torchesegeta.rules.ruled import is_ruled, operation_of
 
 Weigh = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """From an input, weights and bias to the operation's output."""
@@ -48,17 +49,14 @@ AVERAGES = frozenset(
 )
 """Sums with weights that are fixed and not negative."""
 
-NORMS = {
-    "batch_norm": 1, "_native_batch_norm_legit_no_training": 1, "native_batch_norm": 1, "instance_norm": 1,
-    "group_norm": 2, "native_group_norm": 1, "layer_norm": 2, "native_layer_norm": 2,
-}  # fmt: skip
-"""Norms, with the position of their weights."""
-
-
 RISING = frozenset(
     {"softmax", "log_softmax", "exp", "expm1", "log", "log1p", "sqrt", "square", "abs", "erf", "atan", "sinh"}
 )
 """Functions besides the activations that do not fall on inputs that are not negative."""
+
+
+GATES = frozenset({"sigmoid", "hardsigmoid", "softmax"})
+"""What makes factors between 0 and 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,19 +129,6 @@ def summands(call: Call) -> tuple[Tensor, Tensor, float] | None:
     return (a, b, factor if call.name == "add" else -factor) if depends(a) and depends(b) else None
 
 
-def normed(call: Call) -> tuple[Tensor, Tensor | None] | None:
-    """The input and the weights, broadcast over it, of a norm with statistics of its own or fixed ones."""
-    x = call.operand
-    if call.name not in NORMS or not depends(x) or x is None:
-        return None
-    if call.name == "batch_norm" and call.argument(5, "training", False):
-        return None
-    weight = call.argument(NORMS[call.name], "weight")
-    if weight is not None and not call.name.endswith("layer_norm"):
-        weight = weight.view(1, -1, *[1] * (x.ndim - 2))
-    return x, weight
-
-
 def scaled(call: Call) -> tuple[Tensor, Any] | None:
     """The activation and the constant that it is multiplied by or divided by; −1 for `-x` and `1 - x`."""
     a, b = call.argument(0, "input"), call.argument(1, "other")
@@ -159,6 +144,25 @@ def scaled(call: Call) -> tuple[Tensor, Any] | None:
         case "mul" if depends(b) and not depends(a):
             return b, a
     return None
+
+
+def gated(call: Call) -> tuple[Tensor, Tensor] | None:
+    """Signal and gate of a product of two activations, one of which was made to be one: by a sigmoid, say."""
+    a, b = call.argument(0, "input"), call.argument(1, "other")
+    if call.name != "mul" or not depends(a) or not depends(b):
+        return None
+    gates = [_origin(t) in GATES for t in (a, b)]
+    if gates[0] == gates[1]:
+        return None
+    return (b, a) if gates[0] else (a, b)
+
+
+def _origin(tensor: Tensor) -> str | None:
+    """The operation that made a tensor, before it was moved about."""
+    node = tensor.grad_fn
+    while node is not None and not is_ruled(node) and is_move(node, 1) and len(node.next_functions) == 1:
+        node = node.next_functions[0][0]
+    return operation_of(node)
 
 
 def substituted(call: Call, old: Tensor, new: Tensor) -> Any:
