@@ -62,7 +62,7 @@ def test_complete(name: str, baseline: str) -> None:
 def test_probability_is_kept(name: str) -> None:
     """Excitation backpropagation arrives whole; attention has no winners."""
     size = 64 if name == "SwinUNETR" else 32
-    methods = [{"name": "excitation_backprop", "layers": [], "lost": "keep"}, "lrp"]
+    methods: list[Any] = [{"name": "excitation_backprop", "layers": [], "lost": "keep"}, "lrp"]
     output = 0 if name == "ViT" else None
     winners, relevance = te.explain(build(name), noise(size, 1), methods, target=1, output=output)
     if name in TRANSFORMERS:

@@ -74,7 +74,7 @@ def operations(dims: int) -> dict[str, Forward]:
         "transposed": up(2, 4, 2, stride=2),
         "transposed in groups": up(2, 4, 3, stride=2, padding=1, groups=2),
     }
-    once = conv(2, 2, 3, padding=1)
+    once, unpadded = conv(2, 2, 3, padding=1), conv(2, 2, 3)
     batch: Any = (nn.BatchNorm2d, nn.BatchNorm3d)[dims - 2](2).eval()
     nn.init.uniform_(batch.weight, -1, 1), nn.init.uniform_(batch.bias), nn.init.uniform_(batch.running_mean)
     group, instance = nn.GroupNorm(2, 2), (nn.InstanceNorm2d, nn.InstanceNorm3d)[dims - 2](2, affine=True)
@@ -98,6 +98,7 @@ def operations(dims: int) -> dict[str, Forward]:
         "scaled": lambda x: x * torch.tensor([0.5, 2.0]).view(1, 2, *[1] * dims) / 3,
         "turned": lambda x: 1 - once(x),
         "padded": lambda x: functional.pad(x, (1, 2) * dims, mode="reflect"),
+        "padded by hand": lambda x: unpadded(functional.pad(x - 0.5, (1, 1) * dims)),
         "written over": written_over,
         "batch norm": lambda x: batch(once(x)),
         "group norm": lambda x: group(once(x)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -68,13 +68,14 @@ class Excitation(Rule):
         op = operations.weighted(call)
         if op is None:
             return None
-        run, weight = op.run, op.weight
+        run, weight, held = op.run, op.weight, op.held
 
         def back(x: Tensor, mass: Tensor) -> Tensor:
-            excited, even = self._excited(call, x), torch.ones_like(weight)
+            excited, even = self._excited(call, x) * held, torch.ones_like(weight)
 
             def win(weights: Tensor, part: Tensor) -> Tensor:
-                return self._win(excited, lambda t: run(t, weights, None), part, lambda t: run(t, even, None))
+                ways = [lambda t: run(t * held, weights, None), lambda t: run(t * held, even, None)]
+                return self._win(excited, ways, part)
 
             return _by_sign(
                 mass, lambda part: win(weight.clamp(min=0), part), lambda part: win(-weight.clamp(max=0), part)
@@ -90,8 +91,8 @@ class Excitation(Rule):
         def back(x: Tensor, mass: Tensor) -> Tensor:
             return _by_sign(
                 mass,
-                lambda part: self._win(self._excited(call, x), call.on, part),
-                lambda part: -self._win(self._excited(call, -x), call.on, part),
+                lambda part: self._win(self._excited(call, x), [call.on], part),
+                lambda part: -self._win(self._excited(call, -x), [call.on], part),
             )
 
         return self._step(call, source, back, call.on)
@@ -167,11 +168,17 @@ class Excitation(Rule):
             )
         return x - lowest if self.negative == "shift" else x.clamp(min=0)
 
-    def _win(self, x: Tensor, excite: Excite, mass: Tensor, even: Excite | None = None) -> Tensor:
-        """Mass handed to inputs by their part in the excitation: x · Aᵀ(P / A x)."""
-        share, dry = self._handed(x, excite, mass)
-        for way in (excite, even) if self.lost == "keep" else ():
-            if way is not None and bool(dry.any()):
+    def _win(self, x: Tensor, ways: Sequence[Excite], mass: Tensor) -> Tensor:
+        """Mass handed to inputs by their part in the excitation: x · Aᵀ(P / A x).
+
+        Args:
+            x: Inputs, not negative.
+            ways: A, and what shares evenly where A has no weights.
+            mass: P.
+        """
+        share, dry = self._handed(x, ways[0], mass)
+        for way in ways if self.lost == "keep" else ():
+            if bool(dry.any()):
                 more, dry = self._handed(torch.ones_like(x), way, dry)
                 share = share + more
         return share

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, constant_pad_nd
 from torch.autograd.graph import Node
 
 from torchesegeta.rules.activations import activation_input, node_name
@@ -69,6 +69,7 @@ class Weighted:
         bias: Added to the sum, or None.
         run: The operation, for other inputs, weights and biases.
         kind: `convolution` or `linear`.
+        held: 1 where the input holds something, 0 where it was padded just before; broadcasts over the input.
     """
 
     x: Tensor
@@ -76,6 +77,7 @@ class Weighted:
     bias: Tensor | None
     run: Weigh
     kind: str
+    held: Tensor
 
 
 def depends(value: Any) -> bool:
@@ -110,7 +112,17 @@ def weighted(call: Call) -> Weighted | None:
 
     kind = "convolution" if call.name in CONVOLUTIONS else "linear"
     bias = bias.detach() if isinstance(bias, Tensor) else None
-    return Weighted(x, weight.detach(), bias, run, kind)
+    return Weighted(x, weight.detach(), bias, run, kind, _unpadded(x))
+
+
+def _unpadded(x: Tensor) -> Tensor:
+    """1 where a tensor holds something, 0 where it was padded with a constant just before."""
+    node: Any = x.grad_fn
+    if node is None or node_name(node) != "ConstantPadNd":
+        return x.new_ones(())
+    before, after = node._saved_pad[::2], node._saved_pad[1::2]
+    sizes = [n - b - a for n, b, a in zip(reversed(x.shape), before, after, strict=False)]
+    return constant_pad_nd(x.new_ones(sizes[::-1]), node._saved_pad)
 
 
 def average(call: Call) -> Tensor | None:

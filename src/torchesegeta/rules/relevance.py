@@ -109,7 +109,8 @@ class Flat(Sharing):
 
     def share(self, op: Weighted, relevance: Tensor) -> Tensor:
         """See `Sharing.share`."""
-        return _divided(op.run, [(torch.ones_like(op.x), torch.ones_like(op.weight), None)], relevance, self.epsilon)
+        inputs = torch.ones_like(op.x) * op.held
+        return _divided(op.run, [(inputs, torch.ones_like(op.weight), None)], relevance, self.epsilon)
 
 
 def _positive(op: Weighted) -> list[Term]:
