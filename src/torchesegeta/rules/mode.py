@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from torchesegeta.errors import IncompatibleError
+from torchesegeta.models import format_of
 from torchesegeta.rules.base import Rule, Step
 from torchesegeta.rules.calls import Call, recognise
 from torchesegeta.rules.checkpoints import without_checkpoints
@@ -85,13 +85,11 @@ def check_model(rule: Rule, model: nn.Module) -> None:
     """
     for name, module in model.named_modules():
         where = f"layer {name!r}" if name else "the model"
-        if isinstance(module, torch.jit.ScriptModule):
+        if not format_of(module).operations:
             raise IncompatibleError(
                 f"{rule.name} cannot see the operations of TorchScript, which {where} is: give the model itself or a "
                 "torch.export program, or use a gradient or mask method"
             )
-        if hasattr(module, "_orig_mod"):
-            raise IncompatibleError(f"{rule.name} cannot see compiled code: {where} is compiled; give its '_orig_mod'")
 
 
 def check_output(rule: Rule, ruled: Tensor, plain: Tensor) -> None:

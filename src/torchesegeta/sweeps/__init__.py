@@ -23,7 +23,7 @@ from torchesegeta.sweeps.gradient import Gradient
 from torchesegeta.sweeps.grids import Grids
 from torchesegeta.sweeps.guided_path import GuidedPath
 from torchesegeta.sweeps.independent import Coins, Replicated
-from torchesegeta.sweeps.layers import LayerInfo, default_layer, probe_layers
+from torchesegeta.sweeps.layers import LayerInfo, default_layer, layer_by_default, probe_layers
 from torchesegeta.sweeps.mask import Mask, OneOut
 from torchesegeta.sweeps.noise import Noise
 from torchesegeta.sweeps.path import Path
@@ -64,6 +64,7 @@ __all__ = [
     "Without",
     "count_points",
     "default_layer",
+    "layer_by_default",
     "prepared",
     "probe_layers",
     "run_sweep",

@@ -90,6 +90,8 @@ class GradientPasses:
             if request.layer is not None:
                 try:
                     records[request.layer] = capture.record(request.layer)
+                    if self.before is not None:
+                        self.before.record(request.layer)  # may be refused where the image's is not
                 except IncompatibleError as error:
                     request.error = error
         return records
