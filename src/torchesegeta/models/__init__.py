@@ -10,7 +10,7 @@ from torch import nn
 
 from torchesegeta.models.checkpoint import load_checkpoint
 from torchesegeta.models.factory import build
-from torchesegeta.models.formats import Format, as_module, format_of, kind_of, model_dims, takes_single_points
+from torchesegeta.models.formats import Format, as_module, format_of, graphs, kind_of, model_dims, takes_single_points
 from torchesegeta.models.output import pick_output
 from torchesegeta.models.program import load_program
 
@@ -19,6 +19,7 @@ __all__ = [
     "as_module",
     "build",
     "format_of",
+    "graphs",
     "kind_of",
     "load_checkpoint",
     "load_model",

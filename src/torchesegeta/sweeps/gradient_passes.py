@@ -25,6 +25,7 @@ class GradientPasses:
         self.points, self.rule, self.readers, self.session = points, rule, readers, readers.session
         self.corners: dict[Hashable, dict[str, Tensor]] = {}
         self.matched: dict[str, int] = {}
+        self.note: str | None = None
         self.input_change: Tensor | None = None
         self.before: Capture | None = None
 
@@ -48,7 +49,7 @@ class GradientPasses:
                 slopes = backward_pass(self.session, scores[:, target], whole, edges, keep=keep)
                 sample = self._sample_maker(chunk, records, changes, batch, *slopes)
             for reader in readers:
-                reader.matched = self.matched
+                reader.matched, reader.note = self.matched, self.note
                 self.readers.hand(reader, partial(sample, reader.request), chunk)
 
     def _forward(self, chunk: range, batch: Tensor, requests: Sequence[Request]) -> tuple[Capture, Tensor | None]:
@@ -72,7 +73,7 @@ class GradientPasses:
         passed = ruled_pass(self.session, batch, reference, layers, rule, scored=scored)
         if not self.matched:
             check_against_plain(self.session, rule, batch, passed.output)
-        self.matched, self.before = passed.matched, passed.before
+        self.matched, self.note, self.before = passed.matched, passed.note, passed.before
         return passed.capture, passed.scores
 
     def _open_after(self, output: Tensor | None) -> None:
