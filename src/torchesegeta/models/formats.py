@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -61,7 +62,12 @@ class Format:
 
 MODULE = Format("a torch.nn.Module")
 UNFLATTENED = Format("an unflattened torch.export program", modules=False)
-PROGRAM = Format("a flat torch.export program", layers=False, modules=False, instead="torch.export.unflatten(program)")
+PROGRAM = Format(
+    "a flat torch.export program",
+    layers=False,
+    modules=False,
+    instead="torch.export.unflatten(program) or the model it was made from",
+)
 SCRIPT = Format(
     "TorchScript",
     layers=False,
@@ -93,10 +99,12 @@ def as_module(model: nn.Module | ExportedProgram) -> nn.Module:
         return model
     if not isinstance(model, ExportedProgram):
         raise ModelError(f"model: a {type(model).__name__} is neither a torch.nn.Module nor a torch.export program")
-    try:
-        return unflatten(model)
-    except Exception:  # of whatever kind: not every program can be unflattened
-        return model.module()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch's own, about itself
+        try:
+            return unflatten(model)
+        except Exception:  # of whatever kind: not every program can be unflattened
+            return model.module()
 
 
 def graphs(model: nn.Module) -> list[Graph]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from pathlib import Path
 from unittest.mock import patch
 
@@ -49,7 +50,8 @@ def _load_exported(path: Path) -> nn.Module:
     level = noise.level
     noise.setLevel(logging.CRITICAL)  # tracebacks of what is raised below in words
     try:
-        with patch.dict(os.environ, TORCH_FORCE_WEIGHTS_ONLY_LOAD="1"):
+        with patch.dict(os.environ, TORCH_FORCE_WEIGHTS_ONLY_LOAD="1"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             return as_module(torch.export.load(path))
     except Exception as error:  # of whatever kind the loader raises
         raise ModelError(
