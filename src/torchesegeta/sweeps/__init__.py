@@ -1,6 +1,7 @@
 """Sweeps: planned series of passes through the model. The only code that runs a model."""
 
 from torchesegeta.sweeps.base import (
+    LOOK,
     NEEDS_BACKWARD,
     NEEDS_LAYER,
     NEEDS_SCORE,
@@ -31,6 +32,7 @@ from torchesegeta.sweeps.runner import Passes, Runner, prepared
 from torchesegeta.sweeps.session import Session
 
 __all__ = [
+    "LOOK",
     "NEEDS_BACKWARD",
     "NEEDS_LAYER",
     "NEEDS_SCORE",
