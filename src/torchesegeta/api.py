@@ -11,14 +11,16 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 from torchesegeta.attributions import Attributions
-from torchesegeta.devices import model_dims, torch_device
+from torchesegeta.devices import torch_device
 from torchesegeta.errors import ConfigError, IncompatibleError, InputError
 from torchesegeta.inputs import as_image
 from torchesegeta.jobs import group, run_job
 from torchesegeta.methods import Method
-from torchesegeta.sweeps import Runner, Session, default_layer, prepared, probe_layers
+from torchesegeta.models import as_module, format_of, model_dims
+from torchesegeta.sweeps import Runner, Session, layer_by_default, prepared, probe_layers
 from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.targets import OutputInfo, Target, parse_target
 from torchesegeta.targets.base import Activation
@@ -30,7 +32,7 @@ ImageLike = Image | Tensor | NDArray[Any] | Path | str
 
 
 def explain(
-    model: nn.Module,
+    model: nn.Module | ExportedProgram,
     image: ImageLike | Sequence[ImageLike],
     methods: Entry | Sequence[Entry],
     target: int | str | Sequence[int | str] | Mapping[str, Any] | None = None,
@@ -50,7 +52,8 @@ def explain(
     Methods that read the same passes share them. The model comes back as it was.
 
     Args:
-        model: The model; any mode, on any device.
+        model: The model; any mode, on any device. Programs of `torch.export` and TorchScript show less of themselves;
+            a method that needs more is refused at its own maps.
         image: (C, *spatial) or (1, C, *spatial) as tensor or array, a `torchesegeta.Image`, or a path; or a list of
             them, which are then told apart by the maps' `.image`.
         methods: Names, or mappings with a `name`, parameters, and a `label` where a name stands twice; one alone needs
@@ -82,7 +85,7 @@ def explain(
         raise ConfigError(f"precision: {precision!r} is not allowed; allowed: 'float32'")
     parsed = parse_methods([methods] if isinstance(methods, str | Mapping) else methods)
     layers = [layers] if isinstance(layers, str) else layers
-    wanted = _target(target)
+    wanted, model = _target(target), as_module(model)
     info = OutputInfo(activation, tuple(class_names))
     images = _images(image, model)
     with prepared(model, torch_device(device), seed) as ready:
@@ -106,7 +109,7 @@ def _explain_one(
     if layers is None:
         layers = ()
         if need_default_layer(parsed):
-            layers = [default_layer(probe_layers(session), session.image.spatial_dims)]
+            layers = [layer_by_default(session, probe_layers(session))]
     for job in group(make_tasks(parsed, layers)):
         for result in run_job(job, session):
             result.draw = _Drawer(session)
@@ -137,6 +140,8 @@ def _target(value: Any) -> Target:
 
 
 def _check_layers(model: nn.Module, parsed: Sequence[tuple[str, Method]], layers: Sequence[str] | None) -> None:
+    if not format_of(model).layers:
+        return  # refused with each of its maps
     own = ((f"methods: {label}: layers", getattr(method, "layers", None)) for label, method in parsed)
     for path, names in (("layers", layers), *own):
         try:

@@ -258,6 +258,7 @@ class _Running:
             if earlier is not None:
                 reader.error = earlier.error or reader.error
                 reader.matched = earlier.matched | reader.matched
+                reader.note = reader.note or earlier.note
                 reader.readout = earlier.readout
             self.opened[place] = reader
         return {key: request.error for key, request in requests.items()}

@@ -30,7 +30,7 @@ def test_every_method_file_registers_its_own_name() -> None:
     assert list(found) == sorted(found)
     files = {module.name for module in pkgutil.iter_modules(package.__path__)}
     shared = {"base", "registry", "readouts", "surrogate", "cam", "channel_cam"}
-    shared |= {"deeplift_method", "mask_method", "noise_method", "path_method"}
+    shared |= {"deeplift_method", "estimator", "mask_method", "noise_method", "path_method", "rule_method"}
     assert files - shared == set(found)
 
 

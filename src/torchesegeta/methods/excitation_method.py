@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from torchesegeta.methods.base import Context, LayerMethod
+from torchesegeta.methods.rule_method import RuleMethod
 from torchesegeta.rules import Excitation
 from torchesegeta.sweeps import Gradient, Sweep
 
@@ -16,10 +17,8 @@ LARGE_LOSS = 0.1
 """Mass lost on the way to the image above this share is said aloud."""
 
 
-class ExcitationMethod(LayerMethod):
+class ExcitationMethod(RuleMethod, LayerMethod):
     """A method that sends a probability back to the units that excite the target."""
-
-    family = "Rule"
 
     layers: tuple[str, ...] | None = Field(
         None,
@@ -49,7 +48,7 @@ class ExcitationMethod(LayerMethod):
 
     def sweeps(self) -> tuple[Sweep, ...]:
         """One pass under the rule."""
-        return (Gradient(Excitation(self.negative, self.lost, self.epsilon)),)
+        return (Gradient(Excitation(self.negative, self.lost, self.epsilon, unknown=self.unknown)),)
 
     def measures(self, values: Tensor, context: Context) -> dict[str, float]:
         """The mass that arrives."""

@@ -11,19 +11,19 @@ from torchesegeta.errors import IncompatibleError
 from torchesegeta.methods.base import Context, LayerMethod
 from torchesegeta.methods.readouts import activation, input_gradient, single
 from torchesegeta.methods.registry import register
+from torchesegeta.methods.rule_method import RuleMethod
 from torchesegeta.rules import Guided
 from torchesegeta.sweeps import Gradient, Read, Readout, Sample, Sweep
 
 
 @register("layer_activation_guided_backprop")
-class LayerActivationGuidedBackprop(LayerMethod):
+class LayerActivationGuidedBackprop(RuleMethod, LayerMethod):
     """What in the image excites one filter of a layer; no target is read.
 
     The score is Σ |activation of the filter|, its gradient goes back under the rule of guided backpropagation.
     """
 
     title = "Guided backpropagation of a filter"
-    family = "Rule"
     source = "Springenberg et al. 2015, arXiv:1412.6806"
     quantity = "guided ∂Σ|a|/∂x"
     reads = Read.SEEDED_GRADIENT
@@ -32,7 +32,7 @@ class LayerActivationGuidedBackprop(LayerMethod):
 
     def sweeps(self) -> tuple[Sweep, ...]:
         """One pass under the rule."""
-        return (Gradient(Guided()),)
+        return (Gradient(Guided(unknown=self.unknown)),)
 
     def in_image_space(self, layer: str | None) -> bool:
         """Always."""

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from torchesegeta.methods.base import Context, Method
+from torchesegeta.methods.base import Context
 from torchesegeta.methods.readouts import input_gradient, layer_gradient, single
 from torchesegeta.methods.registry import register
+from torchesegeta.methods.rule_method import RuleMethod
 from torchesegeta.rules import Lrp
 from torchesegeta.rules.lrp import Part
 from torchesegeta.rules.relevance import AlphaBeta, Epsilon, Flat, Gamma, Sharing, ZPlus
@@ -57,7 +58,7 @@ CompositeName = Literal[
 
 
 @register("lrp")
-class LayerwiseRelevancePropagation(Method):
+class LayerwiseRelevancePropagation(RuleMethod):
     """The score itself goes back and is divided, at every layer, among the units that made it.
 
     Batch norms are merged with the layer before them. What the map's sum misses of the score is in the record: biases
@@ -65,7 +66,6 @@ class LayerwiseRelevancePropagation(Method):
     """
 
     title = "Layer-wise relevance propagation"
-    family = "Rule"
     source = "Bach et al. 2015, doi:10.1371/journal.pone.0130140"
     quantity = "share of the score"
 
@@ -88,7 +88,7 @@ class LayerwiseRelevancePropagation(Method):
 
     def sweeps(self) -> tuple[Sweep, ...]:
         """One pass under the composite."""
-        return (Gradient(Lrp(tuple(self._parts()), self.epsilon)),)
+        return (Gradient(Lrp(tuple(self._parts()), self.epsilon, unknown=self.unknown)),)
 
     def _parts(self) -> list[Part]:
         if self.rule is not None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from torchesegeta.config import RunConfig
 from torchesegeta.errors import ConfigError, IncompatibleError
 from torchesegeta.methods import Method
+from torchesegeta.models import format_of
 from torchesegeta.store import slug
 from torchesegeta.sweeps import LayerInfo, Session
 from torchesegeta.sweeps.capture import check_layers
@@ -64,8 +65,8 @@ def check_named_layers(config: RunConfig, parsed: Parsed, session: Session) -> N
         ConfigError: With the field, and the nearest name or the possible ones.
     """
     named = list(_named_layers(config, parsed))
-    if not named:
-        return
+    if not named or not format_of(session.runner.model).layers:
+        return  # a format without layers is refused with each of its maps
     for field, layer in named:
         with _naming(field):
             check_layers(session.runner.model, [layer])

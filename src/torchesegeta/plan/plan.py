@@ -10,15 +10,24 @@ from pathlib import Path
 from torch import nn
 
 from torchesegeta.config import RunConfig
-from torchesegeta.devices import model_dims, torch_device
+from torchesegeta.devices import torch_device
 from torchesegeta.errors import ConfigError, EsegetaError, IncompatibleError, InputError, ModelError
 from torchesegeta.inputs import build_transforms
 from torchesegeta.jobs import Job, group
 from torchesegeta.methods import Method
-from torchesegeta.models import load_model
+from torchesegeta.models import load_model, load_program, model_dims
 from torchesegeta.plan.checks import check_class_names, check_dimensions, check_distinct, check_named_layers
 from torchesegeta.plan.images import PlannedImage, check_files, name_images, read_planned
-from torchesegeta.sweeps import LayerInfo, Runner, Session, Sweep, count_points, default_layer, prepared, probe_layers
+from torchesegeta.sweeps import (
+    LayerInfo,
+    Runner,
+    Session,
+    Sweep,
+    count_points,
+    layer_by_default,
+    prepared,
+    probe_layers,
+)
 from torchesegeta.tasks import make_tasks, need_default_layer, parse_methods
 from torchesegeta.types import Image
 
@@ -133,6 +142,9 @@ def planned(config: RunConfig) -> Iterator[Plan]:
 def _load(config: RunConfig) -> tuple[nn.Module, list[str]]:
     about = config.model
     try:
+        if about.program is not None:
+            return load_program(about.program), []
+        assert about.factory is not None, "held by the config"
         return load_model(about.factory, about.arguments, about.checkpoint, seed=config.seed, folder=Path())
     except (ConfigError, ModelError) as error:
         raise type(error)(f"model: {error}") from error
@@ -154,16 +166,16 @@ def _probe(
     check_class_names(config.model.class_names, layers)
     check_named_layers(config, parsed, session)
     try:
-        named = _layers(config, parsed, layers, session.image.spatial_dims)
+        named = _layers(config, parsed, layers, session)
     except IncompatibleError as error:
         raise ConfigError(f"layers: {error}") from error
     return layers, group(make_tasks(parsed, named))
 
 
 def _layers(
-    config: RunConfig, parsed: Sequence[tuple[str, Method]], layers: list[LayerInfo], spatial_dims: int
+    config: RunConfig, parsed: Sequence[tuple[str, Method]], layers: list[LayerInfo], session: Session
 ) -> list[str]:
     """The layers of methods that name none themselves."""
     if config.layers is not None:
         return list(config.layers)
-    return [default_layer(layers, spatial_dims)] if need_default_layer(parsed) else []
+    return [layer_by_default(session, layers)] if need_default_layer(parsed) else []

@@ -7,8 +7,8 @@ engine runs them, chunk by chunk, and hands every reader what it asked for.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Flag, auto
 from typing import Protocol, runtime_checkable
 
@@ -16,6 +16,9 @@ from torch import Tensor
 
 from torchesegeta.features import Regions
 from torchesegeta.rules import Rule
+
+LOOK = 8
+"""Samples end where a multiple of so many points is reached: there a readout may look whether it has had enough."""
 
 
 class Read(Flag):
@@ -75,9 +78,34 @@ class Sample:
     rows: Tensor | None = None
     regions: Regions | None = None
 
+    def parts(self) -> Iterator[Sample]:
+        """The same in pieces that end at multiples of `LOOK`."""
+        for points in pieces(self.indices):
+            yield self if points == self.indices else self._part(points)
+
+    def _part(self, points: range) -> Sample:
+        mine = slice(points.start - self.indices.start, points.stop - self.indices.start)
+        part = replace(self, indices=points)
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor) and len(value) == len(self.indices):
+                setattr(part, name, value[mine])
+        return part
+
+
+def pieces(points: range) -> Iterator[range]:
+    """A range in pieces that end at multiples of `LOOK`."""
+    start = points.start
+    while start < points.stop:
+        stop = min(points.stop, (start // LOOK + 1) * LOOK)
+        yield range(start, stop)
+        start = stop
+
 
 class Readout(Protocol):
-    """What a method makes of the samples of one target and one layer."""
+    """What a method makes of the samples of one target and one layer.
+
+    One that may have had enough before the sweep's end says so by an attribute `done`.
+    """
 
     def start(self) -> None:
         """Called once before the first sample."""
@@ -267,7 +295,7 @@ class Reader:
         request: What it reads.
         target: Index of its score, or None.
         readout: What gets the samples.
-        error: Set once it failed: it gets no further samples.
+        error: Set once it failed.
         matched: How many operations the sweep's rule took over, by name.
         note: What the reader of the map must know of the sweep, or None.
     """
@@ -281,5 +309,10 @@ class Reader:
 
     @property
     def failed(self) -> bool:
-        """Whether it gets no further samples."""
+        """Whether there will be no map."""
         return self.error is not None or self.request.error is not None
+
+    @property
+    def done(self) -> bool:
+        """Whether it gets no further samples."""
+        return self.failed or getattr(self.readout, "done", False)

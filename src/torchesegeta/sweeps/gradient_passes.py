@@ -26,6 +26,7 @@ class GradientPasses:
         self.points, self.rule, self.readers, self.session = points, rule, readers, readers.session
         self.corners: dict[Hashable, dict[str, Tensor]] = {}
         self.matched: dict[str, int] = {}
+        self.note: str | None = None
         self.input_change: Tensor | None = None
         self.before: Capture | None = None
 
@@ -45,7 +46,7 @@ class GradientPasses:
             score = None if target is None or scores is None else scores[:, target]
             slopes = Slopes(self.session, batch, records, mine, score, keep=keep)
             for reader in readers:
-                reader.matched = self.matched
+                reader.matched, reader.note = self.matched, self.note
                 sample = partial(self._sample, reader.request, chunk, records, changes, slopes)
                 self.readers.hand(reader, sample, chunk)
 
@@ -70,7 +71,7 @@ class GradientPasses:
         passed = ruled_pass(self.session, batch, reference, layers, rule, scored=scored)
         if not self.matched:
             check_against_plain(self.session, rule, batch, passed.output)
-        self.matched, self.before = passed.matched, passed.before
+        self.matched, self.note, self.before = passed.matched, passed.note, passed.before
         return passed.capture, passed.scores
 
     def _open_after(self, output: Tensor | None) -> None:
@@ -86,7 +87,10 @@ class GradientPasses:
         records: dict[str, Record] = {}
         for request in self.readers.usable:
             try:
-                records |= {layer: capture.record(layer) for layer in watched([request])}
+                for layer in watched([request]):
+                    records[layer] = capture.record(layer)
+                    if self.before is not None:
+                        self.before.record(layer)  # may be refused where the image's is not
             except IncompatibleError as error:
                 request.error = error
         return records

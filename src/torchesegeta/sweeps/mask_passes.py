@@ -9,7 +9,7 @@ from torch import Tensor
 
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.features import Windows
-from torchesegeta.sweeps.base import Reader, Request, Sample
+from torchesegeta.sweeps.base import Reader, Request, Sample, pieces
 from torchesegeta.sweeps.channels import ChannelPoints
 from torchesegeta.sweeps.local import Local, find_local, local_outputs
 from torchesegeta.sweeps.mask import Mask, MaskPoints, OneOutPoints, Sources
@@ -60,8 +60,11 @@ class MaskPasses:
             return
         batch, rows = self.points.masked(chunk)
         scores = self._scores(batch, chunk)
-        for reader in waiting:
-            self.readers.hand(reader, partial(self._sample, reader, chunk, scores, rows), chunk)
+        for part in pieces(chunk):
+            mine = slice(part.start - chunk.start, part.stop - chunk.start)
+            shown = scores[mine], None if rows is None else rows[mine]
+            for reader in waiting:
+                self.readers.hand(reader, partial(self._sample, reader, part, *shown), part)
 
     def _look_around(self, points: OneOutPoints) -> Local | None:
         """Whether windows change only a part of the output; says why not where it would have paid."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import get_gradient_edge
 
 from torchesegeta.errors import IncompatibleError
-from torchesegeta.rules import Rule, RuleMode, Tape, audit, check_model, check_output, started, under
+from torchesegeta.rules import Rule, RuleMode, Tape, audit, check_model, check_output, in_pieces, judge, started, under
 from torchesegeta.sweeps.capture import Capture
 from torchesegeta.sweeps.passes import finite_scores, forward_pass
 from torchesegeta.sweeps.session import Session
@@ -26,6 +26,7 @@ class RuledPass:
         capture: Records of layers.
         scores: (B, K), where they were asked for.
         matched: How many operations the rule took over, by name.
+        note: What it did not know, where that is allowed, or None.
         before: Records of layers at the baselines of a rule that needs them.
     """
 
@@ -33,6 +34,7 @@ class RuledPass:
     capture: Capture
     scores: Tensor | None
     matched: dict[str, int] = field(default_factory=dict)
+    note: str | None = None
     before: Capture | None = None
 
 
@@ -66,15 +68,13 @@ def ruled_pass(
         scores = finite_scores(session, output) if scored and rule.needs_baseline else None
     if tape is not None:
         tape.check_empty()
-    if not matched and not rule.may_match_nothing:
-        raise IncompatibleError(f"{rule.name} found no activation to act on in this model; its map would be plain")
     if rule.shares_out:
         output = started(output, rule.start)
     if scores is None and scored:
         scores = finite_scores(session, output)
     ends = [output.grad_fn if scores is None else scores.grad_fn if rule.needs_baseline else output.grad_fn]
-    audit(rule, ends, get_gradient_edge(batch).node)
-    return RuledPass(output, capture, scores, matched, before)
+    unknown = mode.unknown + in_pieces(rule, session.runner.model) + audit(rule, ends, get_gradient_edge(batch).node)
+    return RuledPass(output, capture, scores, matched, judge(rule, matched, unknown), before)
 
 
 @torch.no_grad()
