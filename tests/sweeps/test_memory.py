@@ -133,7 +133,7 @@ def test_progress_counts_points() -> None:
 def test_chunk_sizes() -> None:
     cpu = torch.device("cpu")
     assert Chunks(10, cpu).size == 8
-    assert Chunks(2**16, cpu).size == 2
+    assert Chunks(2**16, cpu).size == 4
     assert Chunks(2**20, cpu).size == 1
     assert Chunks(2**20, cpu, 5).size == 5
     assert [len(chunk) for chunk in Chunks(10, cpu, 4).split(10)] == [4, 4, 2]

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from torchesegeta.features import Regions
 from torchesegeta.rules import Rule
+from torchesegeta.sweeps.sums import TargetSums
 
 LOOK = 8
 """Samples end where a multiple of so many points is reached: there a readout may look whether it has had enough."""
@@ -63,6 +64,7 @@ class Sample:
         whole_score: The target's score for the unmasked image.
         rows: The points' rows of a mask design (see `MaskPoints.masked`).
         regions: The features that the rows or, without rows, the points' numbers speak of.
+        sums: Of the target, over all points so far; for designs that have such sums.
     """
 
     weights: Tensor
@@ -77,6 +79,7 @@ class Sample:
     whole_score: float = 0.0
     rows: Tensor | None = None
     regions: Regions | None = None
+    sums: TargetSums | None = None
 
     def parts(self) -> Iterator[Sample]:
         """The same in pieces that end at multiples of `LOOK`."""

@@ -66,7 +66,7 @@ class Session:
     def chunks(self) -> Chunks:
         """A fresh plan of chunks for this image; of single points where the model mixes those of a batch."""
         size = 1 if self.runner.takes_single_points else self.chunk_size
-        return Chunks(self.data.numel(), self.runner.device, size)
+        return Chunks(self.data[0].numel(), self.runner.device, size)
 
     @property
     def bound(self) -> BoundTarget:
