@@ -1,4 +1,7 @@
-"""Arrays as parameters: frozen, comparable and hashable by content, so that a sweep's specification stays a value."""
+"""Arrays as values: are they finite, and as parameters frozen, comparable and hashable by content.
+
+So a sweep's specification stays a value.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,13 @@ def fingerprint(tensor: Tensor) -> str:
     digest = hashlib.sha256(f"{array.dtype}{array.shape}".encode())
     digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def count_not_finite(tensor: Tensor) -> int:
+    """How many values are NaN or infinite."""
+    if bool(torch.isfinite(tensor.sum())):  # then all terms are finite, and no copy was made to see it
+        return 0
+    return int((~torch.isfinite(tensor)).sum())
 
 
 class ArrayValue:

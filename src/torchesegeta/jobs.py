@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from torchesegeta.arrays import count_not_finite
 from torchesegeta.errors import EsegetaError, IncompatibleError
 from torchesegeta.methods import Context, Method
 from torchesegeta.sweeps import (
@@ -299,9 +300,8 @@ class _Running:
 
     def _map(self, task: Task, place: str | None, reader: Reader) -> Attribution:
         values = reader.readout.finish().detach().to("cpu", torch.float32)
-        if not bool(torch.isfinite(values).all()):
-            count = int((~torch.isfinite(values)).sum())
-            raise ArithmeticError(f"{count} of {values.numel()} values are NaN or infinite")
+        if bad := count_not_finite(values):
+            raise ArithmeticError(f"{bad} of {values.numel()} values are NaN or infinite")
         result = _attribution(task, place, reader.target, self.session)
         context = self._context(place, reader.target)
         image = self.session.image

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from torchesegeta.arrays import fingerprint
+from torchesegeta.arrays import count_not_finite, fingerprint
 from torchesegeta.errors import IncompatibleError, ModelError
 from torchesegeta.sweeps.chunks import Chunks
 from torchesegeta.sweeps.runner import Runner
@@ -100,9 +100,8 @@ class Session:
         output = output.detach()
         if output.ndim < 2 or len(output) != 1:
             raise ModelError(f"the model's output has shape {tuple(output.shape)}; expected (1, classes, ...)")
-        bad = int((~torch.isfinite(output)).sum())
         self.output = output
-        if bad:
+        if bad := count_not_finite(output):
             raise ModelError(
                 f"the model returns NaN or infinite values ({bad} of {output.numel()}) for {self.image.name!r}"
             )
