@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import statistics
 import warnings
 from collections.abc import Callable
+from unittest import mock
 
 from benchmarks.subject import Subject
 from benchmarks.table import Row
@@ -33,12 +35,15 @@ def _captum(subject: Subject, method: dict[str, object]) -> None:
         tunnel.attribute(subject.image, target=0, nt_samples=method["samples"], nt_samples_batch_size=1)
 
 
+AT_ONCE = {"MALLOC_MMAP_THRESHOLD_": str(2**16)}
+"""Freed tensors go back to the system at once, so that a figure tells what a call holds, not how glibc's heap lies."""
+
 Call = Callable[[Subject, dict[str, object]], None]
 
 
 def added(call: Call, subject: Subject, method: dict[str, object]) -> int:
     """Bytes that a call adds at its peak: the median of three processes."""
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+    with mock.patch.dict(os.environ, AT_ONCE), multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         return int(statistics.median(pool.apply(_measure, (call, subject, method)) for _ in range(3)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from torchesegeta.attributions import Attributions
 from torchesegeta.devices import model_dims, torch_device
 from torchesegeta.errors import ConfigError, IncompatibleError, InputError
 from torchesegeta.inputs import as_image
-from torchesegeta.jobs import group, run_job
+from torchesegeta.jobs import any_rule, group, run_job
 from torchesegeta.methods import Method
 from torchesegeta.sweeps import Runner, Session, default_layer, prepared, probe_layers
 from torchesegeta.sweeps.capture import check_layers
@@ -85,18 +86,18 @@ def explain(
     wanted = _target(target)
     info = OutputInfo(activation, tuple(class_names))
     images = _images(image, model)
+    session = partial(
+        Session,
+        target=wanted,
+        seed=seed,
+        chunk_size=chunk_size,
+        image_set=lambda: images,
+        keep_output=any_rule(method for _, method in parsed),
+    )
     with prepared(model, torch_device(device), seed) as ready:
         runner = Runner(ready, torch_device(device), info, output)
         _check_layers(ready, parsed, layers)
-        maps = [
-            one
-            for item in images
-            for one in _explain_one(
-                Session(runner, item, wanted, seed=seed, chunk_size=chunk_size, image_set=lambda: images),
-                parsed,
-                layers,
-            )
-        ]
+        maps = [one for item in images for one in _explain_one(session(runner, item), parsed, layers)]
     return Attributions(maps, {item.name: item for item in images})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -89,6 +89,11 @@ def group(tasks: Sequence[Task]) -> list[Job]:
     for task in tasks:
         by_sweeps.setdefault(task.method.sweeps_over(task.places), []).append(task)
     return [Job(first, tuple(members), tuple(further)) for (first, *further), members in by_sweeps.items()]
+
+
+def any_rule(methods: Iterable[Method]) -> bool:
+    """Whether some method reads a sweep under a rule."""
+    return any(sweep.rule is not None for method in methods for sweep in method.sweeps())
 
 
 def run_job(job: Job, session: Session, progress: Callable[[int, int], None] | None = None) -> Iterator[Attribution]:

@@ -13,7 +13,7 @@ from torchesegeta.config import RunConfig
 from torchesegeta.devices import model_dims, torch_device
 from torchesegeta.errors import ConfigError, EsegetaError, IncompatibleError, InputError, ModelError
 from torchesegeta.inputs import build_transforms
-from torchesegeta.jobs import Job, group
+from torchesegeta.jobs import Job, any_rule, group
 from torchesegeta.methods import Method
 from torchesegeta.models import load_model
 from torchesegeta.plan.checks import check_class_names, check_dimensions, check_distinct, check_named_layers
@@ -139,7 +139,15 @@ def _load(config: RunConfig) -> tuple[nn.Module, list[str]]:
 
 
 def _session(config: RunConfig, runner: Runner, image: Image) -> Session:
-    return Session(runner, image, config.target, seed=config.seed, chunk_size=config.execution.chunk_size)
+    ruled = any_rule(method for _, method in parse_methods(config.methods))
+    return Session(
+        runner,
+        image,
+        config.target,
+        seed=config.seed,
+        chunk_size=config.execution.chunk_size,
+        keep_output=ruled,
+    )
 
 
 def _probe(

@@ -200,11 +200,10 @@ def segmentation(output: Tensor, info: OutputInfo) -> Tensor:
 
 def reduce_region(scores: Tensor, where: Tensor, reduction: Reduction) -> Tensor:
     """Sum or mean of scores (B, K, *spatial) over regions (B or 1, K, *spatial): (B, K). An empty region scores 0."""
-    weights = where.to(scores.dtype)
-    total = (scores * weights).flatten(2).sum(2)
+    total = (scores * where).flatten(2).sum(2)
     if reduction == "sum":
         return total
-    return total / weights.flatten(2).sum(2).clamp(min=1)
+    return total / where.flatten(2).sum(2).clamp(min=1)
 
 
 def require_spatial(output: Tensor, image: Image, kind: str) -> None:
