@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from torchesegeta.attributions import Attributions
 from torchesegeta.devices import model_dims, torch_device
-from torchesegeta.errors import ConfigError, IncompatibleError, InputError
+from torchesegeta.errors import ConfigError, InputError
 from torchesegeta.inputs import as_image
 from torchesegeta.jobs import any_rule, group, run_job
 from torchesegeta.methods import Method
+from torchesegeta.plan.checks import check_layer_names
 from torchesegeta.sweeps import Runner, Session, default_layer, prepared, probe_layers
-from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.targets import OutputInfo, Target, parse_target
 from torchesegeta.targets.base import Activation
 from torchesegeta.tasks import Entry, make_tasks, need_default_layer, parse_methods
@@ -96,7 +96,7 @@ def explain(
     )
     with prepared(model, torch_device(device), seed) as ready:
         runner = Runner(ready, torch_device(device), info, output)
-        _check_layers(ready, parsed, layers)
+        check_layer_names(ready, layers, parsed)
         maps = [one for item in images for one in _explain_one(session(runner, item), parsed, layers)]
     return Attributions(maps, {item.name: item for item in images})
 
@@ -135,15 +135,6 @@ def _target(value: Any) -> Target:
         return parse_target(dict(value) if isinstance(value, Mapping) else value)
     except ValidationError as error:
         raise ConfigError(describe(error, "target")) from error
-
-
-def _check_layers(model: nn.Module, parsed: Sequence[tuple[str, Method]], layers: Sequence[str] | None) -> None:
-    own = ((f"methods: {label}: layers", getattr(method, "layers", None)) for label, method in parsed)
-    for path, names in (("layers", layers), *own):
-        try:
-            check_layers(model, names or ())
-        except IncompatibleError as error:
-            raise ConfigError(f"{path}: {error}") from error
 
 
 def _images(value: ImageLike | Sequence[ImageLike], model: nn.Module) -> list[Image]:

@@ -186,7 +186,7 @@ def _lay_out(
 ) -> list[Job]:
     """The jobs, once every name is known to exist."""
     check_class_names(config.model.class_names, layers)
-    check_named_layers(config, parsed, session)
+    check_named_layers(config.layers, parsed, session)
     try:
         named = _layers(config, parsed, layers, session.image.spatial_dims)
     except IncompatibleError as error:

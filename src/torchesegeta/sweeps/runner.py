@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from torchesegeta.arrays import at_least_single
 from torchesegeta.errors import ModelError
 from torchesegeta.models.output import pick_output
 from torchesegeta.sweeps.chunks import is_out_of_memory
@@ -70,14 +71,15 @@ class Runner:
         return any(isinstance(m, _BatchNorm) and m.running_mean is None for m in self.model.modules())
 
     def forward(self, points: Tensor, extras: tuple[Tensor, ...] = ()) -> Tensor:
-        """The raw output for a batch of points, (B, C, ...).
+        """The raw output for a batch of points, (B, C, ...); of a model in half precision in float32.
 
         Raises:
             ModelError: The model refuses the points, or has no such output.
         """
         self.passes.forward += len(points)
         others = [e.to(points.device)[None].expand(len(points), *e.shape) for e in extras]
-        return pick_output(self._call(points.clone(), others), self.output)  # models may change their input in place
+        raw = self._call(points.clone(), others)  # models may change their input in place
+        return at_least_single(pick_output(raw, self.output))
 
     def _call(self, points: Tensor, others: list[Tensor]) -> Any:
         try:
