@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
+from torchesegeta.arrays import count_not_finite
 from torchesegeta.errors import EsegetaError, IncompatibleError
 from torchesegeta.methods import Context, Method
 from torchesegeta.sweeps import (
@@ -101,6 +102,11 @@ def group(tasks: Sequence[Task]) -> list[Job]:
     for task in tasks:
         by_sweeps.setdefault(task.method.sweeps_over(task.places), []).append(task)
     return [Job(first, tuple(members), tuple(further)) for (first, *further), members in by_sweeps.items()]
+
+
+def any_rule(methods: Iterable[Method]) -> bool:
+    """Whether some method reads a sweep under a rule."""
+    return any(sweep.rule is not None for method in methods for sweep in method.sweeps())
 
 
 def run_job(job: Job, session: Session, progress: Callable[[int, int], None] | None = None) -> Iterator[Attribution]:
@@ -319,9 +325,8 @@ class _Running:
 
     def _map(self, task: Task, place: str | None, reader: Reader) -> Attribution:
         values = reader.readout.finish().detach().to("cpu", torch.float32)
-        if not bool(torch.isfinite(values).all()):
-            count = int((~torch.isfinite(values)).sum())
-            raise ArithmeticError(f"{count} of {values.numel()} values are NaN or infinite")
+        if bad := count_not_finite(values):
+            raise ArithmeticError(f"{bad} of {values.numel()} values are NaN or infinite")
         result = _attribution(task, place, reader.target, self.session)
         context = self._context(place, reader.target)
         image = self.session.image
