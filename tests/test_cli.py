@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
@@ -14,6 +15,7 @@ from torchesegeta import console
 from torchesegeta.cli import app
 from torchesegeta.execute import Event, Listener, Outcome
 from torchesegeta.execute.worker import report_errors
+from torchesegeta.models import load_model
 
 from .execute.project import Project
 
@@ -167,3 +169,43 @@ def test_how_a_run_ended_is_said(outcome: Outcome, text: str, capsys: pytest.Cap
 )
 def test_exit_codes(outcome: Outcome, code: int) -> None:
     assert outcome.exit_code == code
+
+
+def program(project: Project, name: str) -> dict[str, str]:
+    """The project's network as one file, for the config."""
+    model, _ = load_model("net.py:Net", {}, None, seed=0, folder=project.folder)
+    point = torch.rand(1, 1, 8, 9, 10)
+    if name.endswith(".pt2"):
+        torch.export.save(torch.export.export(model, (point,)), project.folder / name)
+    else:
+        torch.jit.save(torch.jit.trace(model, point), project.folder / name)  # type: ignore[no-untyped-call]
+    return {"program": name}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # PyTorch's, about itself
+def test_an_exported_program_shows_its_layers_and_runs(project: Project, here: None) -> None:
+    methods = ["saliency", "guided_backprop", "layer_gradcam", {"name": "occlusion", "window": 6}]
+    config = project.config(model=program(project, "net.pt2"), methods=methods)
+    layers = json.loads(esegeta("layers", config, "--json").stdout)
+    assert {"name": "enc", "kind": "Conv3d", "shapes": [[4, 8, 9, 10]], "calls": 1, "parameters": 112} in layers
+    assert esegeta("run", config).exit_code == 0
+    assert set(project.statuses().values()) == {"ok"}
+    assert "net.pt2" in (project.output / "report.html").read_text(encoding="utf-8")
+
+
+def test_torchscript_is_refused_by_name_where_it_shows_too_little(project: Project, here: None) -> None:
+    methods = ["saliency", "guided_backprop", "layer_gradcam", {"name": "occlusion", "window": 6}]
+    config = project.config(model=program(project, "net.pt"), methods=methods, layers=None)
+    result = esegeta("layers", config)
+    assert result.exit_code == 2 and "the model is TorchScript, whose layers cannot be watched" in result.stderr
+    assert esegeta("plan", config).exit_code == 0
+    assert esegeta("run", config).exit_code == 0
+    statuses = project.statuses()
+    assert statuses == {
+        "a/saliency": "ok",
+        "a/guided_backprop": "incompatible",
+        "a/layer_gradcam": "incompatible",
+        "a/occlusion": "ok",
+    }
+    reasons = {str(m["reason"]) for m in project.maps() if m["status"] == "incompatible"}
+    assert len(reasons) == 2 and all("TorchScript" in reason for reason in reasons)

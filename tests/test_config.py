@@ -85,7 +85,11 @@ def test_a_missing_config_names_the_nearest(tmp_path: Path) -> None:
     [
         ({"mehtods": []}, "config: field 'mehtods' does not exist; nearest: 'methods'"),
         ({"model": {"factory": "a:B", "argumens": {}}}, "model: field 'argumens' does not exist; nearest: 'arguments'"),
-        ({"model": {}}, "model.factory: this field is required"),
+        (
+            {"model": {"program": "net.pt2", "checkpoint": "weights.pt"}},
+            "model: a program holds its weights: leave out 'checkpoint'",
+        ),
+        ({"model": {}}, "model: give either a 'factory', which builds the model, or a 'program', a file that holds it"),
         ({"methods": []}, "methods: a list of 0 is not allowed; allowed: at least 1"),
         ({"methods": "saliency"}, "methods: 'saliency' is not allowed; allowed: a list"),
         ({"methods": [3]}, "methods[0]: 3 is not allowed; allowed: a text or an object"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,15 +12,17 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 from torchesegeta.attributions import Attributions
-from torchesegeta.devices import model_dims, torch_device
-from torchesegeta.errors import ConfigError, IncompatibleError, InputError
+from torchesegeta.devices import torch_device
+from torchesegeta.errors import ConfigError, InputError
 from torchesegeta.inputs import as_image
-from torchesegeta.jobs import group, run_job
+from torchesegeta.jobs import any_rule, group, run_job
 from torchesegeta.methods import Method
-from torchesegeta.sweeps import Runner, Session, default_layer, prepared, probe_layers
-from torchesegeta.sweeps.capture import check_layers
+from torchesegeta.models import as_module, model_dims
+from torchesegeta.plan.checks import check_layer_names
+from torchesegeta.sweeps import Runner, Session, layer_by_default, prepared, probe_layers
 from torchesegeta.targets import OutputInfo, Target, parse_target
 from torchesegeta.targets.base import Activation
 from torchesegeta.tasks import Entry, make_tasks, need_default_layer, parse_methods
@@ -30,7 +33,7 @@ ImageLike = Image | Tensor | NDArray[Any] | Path | str
 
 
 def explain(
-    model: nn.Module,
+    model: nn.Module | ExportedProgram,
     image: ImageLike | Sequence[ImageLike],
     methods: Entry | Sequence[Entry],
     target: int | str | Sequence[int | str] | Mapping[str, Any] | None = None,
@@ -50,7 +53,8 @@ def explain(
     Methods that read the same passes share them. The model comes back as it was.
 
     Args:
-        model: The model; any mode, on any device.
+        model: The model; any mode, on any device. Programs of `torch.export` and TorchScript show less of themselves;
+            a method that needs more is refused at its own maps.
         image: (C, *spatial) or (1, C, *spatial) as tensor or array, a `torchesegeta.Image`, or a path; or a list of
             them, which are then told apart by the maps' `.image`.
         methods: Names, or mappings with a `name`, parameters, and a `label` where a name stands twice; one alone needs
@@ -82,21 +86,21 @@ def explain(
         raise ConfigError(f"precision: {precision!r} is not allowed; allowed: 'float32'")
     parsed = parse_methods([methods] if isinstance(methods, str | Mapping) else methods)
     layers = [layers] if isinstance(layers, str) else layers
-    wanted = _target(target)
+    wanted, model = _target(target), as_module(model)
     info = OutputInfo(activation, tuple(class_names))
     images = _images(image, model)
+    session = partial(
+        Session,
+        target=wanted,
+        seed=seed,
+        chunk_size=chunk_size,
+        image_set=lambda: images,
+        keep_output=any_rule(method for _, method in parsed),
+    )
     with prepared(model, torch_device(device), seed) as ready:
         runner = Runner(ready, torch_device(device), info, output)
-        _check_layers(ready, parsed, layers)
-        maps = [
-            one
-            for item in images
-            for one in _explain_one(
-                Session(runner, item, wanted, seed=seed, chunk_size=chunk_size, image_set=lambda: images),
-                parsed,
-                layers,
-            )
-        ]
+        check_layer_names(ready, layers, parsed)
+        maps = [one for item in images for one in _explain_one(session(runner, item), parsed, layers)]
     return Attributions(maps, {item.name: item for item in images})
 
 
@@ -106,7 +110,7 @@ def _explain_one(
     if layers is None:
         layers = ()
         if need_default_layer(parsed):
-            layers = [default_layer(probe_layers(session), session.image.spatial_dims)]
+            layers = [layer_by_default(session, probe_layers(session))]
     for job in group(make_tasks(parsed, layers)):
         for result in run_job(job, session):
             result.draw = _Drawer(session)
@@ -134,15 +138,6 @@ def _target(value: Any) -> Target:
         return parse_target(dict(value) if isinstance(value, Mapping) else value)
     except ValidationError as error:
         raise ConfigError(describe(error, "target")) from error
-
-
-def _check_layers(model: nn.Module, parsed: Sequence[tuple[str, Method]], layers: Sequence[str] | None) -> None:
-    own = ((f"methods: {label}: layers", getattr(method, "layers", None)) for label, method in parsed)
-    for path, names in (("layers", layers), *own):
-        try:
-            check_layers(model, names or ())
-        except IncompatibleError as error:
-            raise ConfigError(f"{path}: {error}") from error
 
 
 def _images(value: ImageLike | Sequence[ImageLike], model: nn.Module) -> list[Image]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from torchesegeta.errors import ConfigError, unknown
 from torchesegeta.targets import OutputInfo, TargetSpec
@@ -20,16 +20,30 @@ from torchesegeta.validation import Strict, describe
 class ModelConfig(Strict):
     """Where the model comes from, and how its output is read."""
 
-    factory: str = Field(
-        description="What builds the model: 'package.module:Name', or 'file.py:Name' beside the config."
+    factory: str | None = Field(
+        None, description="What builds the model: 'package.module:Name', or 'file.py:Name' beside the config."
     )
     arguments: dict[str, Any] = Field(default_factory=dict, description="Arguments of the factory.")
     checkpoint: Path | None = Field(None, description="Weights: .safetensors, .pt or .pth; without: random weights.")
+    program: Path | None = Field(
+        None,
+        description="Instead of factory and checkpoint: a file that holds the whole model, .pt2 of torch.export.save "
+        "or TorchScript (.pt, .pth, .ts, .torchscript). As trusted as a factory: PyTorch's loaders are no sandbox.",
+    )
     output: int | str | None = Field(None, description="Which of several outputs is explained, by index or key.")
     activation: Activation | None = Field(
         None, description="What turns the raw output into probabilities; without: softmax, or sigmoid of one channel."
     )
     class_names: tuple[str, ...] = Field((), description="One name per class.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ModelConfig:
+        if (self.factory is None) == (self.program is None):
+            raise ValueError("give either a 'factory', which builds the model, or a 'program', a file that holds it")
+        beside = [name for name in ("arguments", "checkpoint") if getattr(self, name)]
+        if self.program is not None and beside:
+            raise ValueError(f"a program holds its weights: leave out {', '.join(map(repr, beside))}")
+        return self
 
     @property
     def info(self) -> OutputInfo:
@@ -81,7 +95,9 @@ class RunConfig(Strict):
 
     def files(self) -> dict[str, Path]:
         """Every file the config names, by the path of its field: the output and a factory's module left out."""
-        files = {"model.checkpoint": self.model.checkpoint, "target.mask": getattr(self.target, "mask", None)}
+        model = self.model
+        files = {"model.checkpoint": model.checkpoint, "model.program": model.program}
+        files["target.mask"] = getattr(self.target, "mask", None)
         for i, image in enumerate(self.images):
             files.update({f"images[{i}].path[{j}]": path for j, path in enumerate(image.path)})
             files[f"images[{i}].label"] = image.label
@@ -147,15 +163,15 @@ def parse_config(value: Any, folder: Path) -> RunConfig:
 def _absolute(config: RunConfig, folder: Path) -> RunConfig:
     """Paths made absolute; those of the factory, of the target and of methods too."""
     model, target = config.model, config.target
-    source, colon, name = model.factory.rpartition(":")
+    source, colon, name = (model.factory or "").rpartition(":")
     factory = f"{folder / source}{colon}{name}" if source.endswith(".py") else model.factory
-    checkpoint = folder / model.checkpoint if model.checkpoint is not None else None
+    checkpoint, program = (folder / path if path is not None else None for path in (model.checkpoint, model.program))
     mask = getattr(target, "mask", None)
     if isinstance(mask, Path):
         target = target.model_copy(update={"mask": folder / mask})
     return config.model_copy(
         update={
-            "model": model.model_copy(update={"factory": factory, "checkpoint": checkpoint}),
+            "model": model.model_copy(update={"factory": factory, "checkpoint": checkpoint, "program": program}),
             "images": tuple(_absolute_image(image, folder) for image in config.images),
             "target": target,
             "methods": _absolute_paths(config.methods, folder),

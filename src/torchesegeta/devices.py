@@ -1,18 +1,10 @@
-"""Devices by name, and what a model tells of its images."""
+"""Devices by name."""
 
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from torchesegeta.errors import ConfigError
-
-DIMENSIONS: dict[type[nn.Module], int] = {
-    nn.Conv2d: 2,
-    nn.ConvTranspose2d: 2,
-    nn.Conv3d: 3,
-    nn.ConvTranspose3d: 3,
-}
 
 
 def torch_device(name: str | torch.device, *, where: str = "device") -> torch.device:
@@ -34,12 +26,3 @@ def torch_device(name: str | torch.device, *, where: str = "device") -> torch.de
     if device.type not in ("cpu", "cuda") or (device.type == "cuda" and (device.index or 0) >= here):
         raise ConfigError(f"{where}: {str(name)!r} is not available here; allowed: {allowed}")
     return device
-
-
-def model_dims(model: nn.Module) -> int | None:
-    """Spatial dimensions of a model, told by its first convolution; None without one."""
-    for module in model.modules():
-        for kind, dims in DIMENSIONS.items():
-            if isinstance(module, kind):
-                return dims
-    return None

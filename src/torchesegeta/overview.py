@@ -13,6 +13,7 @@ from rich.text import Text
 
 from torchesegeta.errors import ConfigError, unknown
 from torchesegeta.methods import Method, methods
+from torchesegeta.models import format_of
 from torchesegeta.plan import Plan, estimate
 
 Row = dict[str, Any]
@@ -85,7 +86,12 @@ def bounds(schema: Row) -> str:
 
 
 def layer_rows(plan: Plan) -> list[Row]:
-    """The model's layers, in order of execution."""
+    """The model's layers, in order of execution.
+
+    Raises:
+        IncompatibleError: The model's format shows none.
+    """
+    format_of(plan.runner.model).need_layers()
     return [
         {
             "name": info.name,

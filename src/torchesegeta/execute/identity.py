@@ -26,11 +26,13 @@ def identify(config: RunConfig) -> dict[str, Any]:
         InputError: A file cannot be read.
     """
     files = config.files()
-    source, _, name = config.model.factory.rpartition(":")
+    factory = config.model.factory
+    source, _, name = (factory or "").rpartition(":")
     if source.endswith(".py"):
         files["model.factory"] = Path(source)
     names = {str(path): path.name for path in files.values()}
-    names[config.model.factory] = f"{Path(source).name}:{name}"
+    if factory is not None:
+        names[factory] = f"{Path(source).name}:{name}"
     content = config.model_dump(mode="json", by_alias=True, include=set(FIELDS))
     return {**_renamed(content, names), "files": {field: _sha256(path) for field, path in files.items()}}
 

@@ -7,9 +7,11 @@ from abc import abstractmethod
 from torch import Tensor
 
 from torchesegeta.baselines import Baseline, baseline_warning
-from torchesegeta.methods.base import Context, Method
+from torchesegeta.methods.base import Context
 from torchesegeta.methods.path_method import completeness_gap, share_of_change
 from torchesegeta.methods.readouts import WeightedSum, layer_gradient, need, share_of_score
+from torchesegeta.methods.rule_method import RuleMethod
+from torchesegeta.rules import DeepLift
 from torchesegeta.sweeps import Contrast, Read, Readout, Sample, Sweep
 
 LARGE_GAP = 1e-3
@@ -24,10 +26,9 @@ def noise(context: Context) -> dict[str, float]:
     return {} if context.baseline_noise is None else {"baseline_noise": context.baseline_noise}
 
 
-class DeepLiftMethod(Method):
+class DeepLiftMethod(RuleMethod):
     """Multiplier times difference, averaged over baselines."""
 
-    family = "Rule"
     quantity = "share of the score"
 
     @abstractmethod
@@ -36,7 +37,7 @@ class DeepLiftMethod(Method):
 
     def sweeps(self) -> tuple[Sweep, ...]:
         """The image against each baseline."""
-        return (Contrast(self.origins()),)
+        return (Contrast(self.origins(), DeepLift(unknown=self.unknown)),)
 
     def readout(self, context: Context) -> Readout:
         """(C, *spatial)."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pydantic import Field
 
 from torchesegeta.baselines import ZERO, BaselinesField, baseline_warning
-from torchesegeta.methods.base import Context, Method
-from torchesegeta.methods.readouts import WeightedSum, share_of_score
+from torchesegeta.methods.base import Context
+from torchesegeta.methods.estimator import Estimator
+from torchesegeta.methods.readouts import Mean, share_of_score
 from torchesegeta.methods.registry import register
 from torchesegeta.sweeps import Noise, Readout, Sweep
 
 
 @register("expected_gradients")
-class ExpectedGradients(Method):
+class ExpectedGradients(Estimator):
     """Each voxel's expected share of the score: one random point between a random baseline and the image per sample."""
 
     title = "Expected gradients"
@@ -29,9 +30,9 @@ class ExpectedGradients(Method):
 
     def readout(self, context: Context) -> Readout:
         """(C, *spatial)."""
-        return WeightedSum(share_of_score)
+        return self.stopping(Mean(share_of_score))
 
     def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
-        """Baselines that are not the background."""
+        """Baselines that are not the background; a large standard error."""
         said = (baseline_warning(b, context.image) for b in self.baselines)
-        return [s for s in said if s is not None]
+        return [*(s for s in said if s is not None), *super().cautions(measures, context)]

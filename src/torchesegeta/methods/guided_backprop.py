@@ -6,23 +6,23 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from torchesegeta.methods.base import Context, Method
+from torchesegeta.methods.base import Context
 from torchesegeta.methods.readouts import input_gradient, layer_gradient, single
 from torchesegeta.methods.registry import register
+from torchesegeta.methods.rule_method import RuleMethod
 from torchesegeta.rules import Guided
 from torchesegeta.sweeps import Gradient, Read, Readout, Sweep
 
 
 @register("guided_backprop")
-class GuidedBackprop(Method):
+class GuidedBackprop(RuleMethod):
     """The gradient along which every activation only rises: crisp edges of what speaks for the target.
 
     A ReLU passes relu(g) · [x > 0] back, any other activation f its continuation max(0, f′(x) · relu(g)). The record
-    names the activations that were met; a model without one is refused.
+    names the activations that were met; a model without one is refused unless `unknown` allows it.
     """
 
     title = "Guided backpropagation"
-    family = "Rule"
     source = "Springenberg et al. 2015, arXiv:1412.6806"
     quantity = "guided ∂score/∂x"
 
@@ -30,7 +30,7 @@ class GuidedBackprop(Method):
 
     def sweeps(self) -> tuple[Sweep, ...]:
         """One gradient pass under the rule."""
-        return (Gradient(Guided()),)
+        return (Gradient(Guided(unknown=self.unknown)),)
 
     def places(self, layers: Sequence[str]) -> tuple[str | None, ...]:
         """The image, and the method's own layers."""

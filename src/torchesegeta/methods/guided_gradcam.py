@@ -13,6 +13,7 @@ from torchesegeta.methods.cam import check_spatial, to_image_grid
 from torchesegeta.methods.layer_gradcam import gradcam_sum
 from torchesegeta.methods.readouts import BOTH, activation, input_gradient, layer_gradient, need
 from torchesegeta.methods.registry import register
+from torchesegeta.methods.rule_method import RuleMethod
 from torchesegeta.rules import Guided
 from torchesegeta.sweeps import Gradient, Read, Readout, Sample, Sweep
 
@@ -45,11 +46,10 @@ class _Product:
 
 
 @register("guided_gradcam")
-class GuidedGradCam(LayerMethod):
+class GuidedGradCam(RuleMethod, LayerMethod):
     """The crisp edges of guided backpropagation, inside the regions of a layer's Grad-CAM."""
 
     title = "Guided Grad-CAM"
-    family = "Rule"
     source = "Selvaraju et al. 2017, arXiv:1610.02391"
     quantity = "guided ∂score/∂x · class activation"
     reads = BOTH | Read.INPUT_GRADIENT
@@ -58,7 +58,7 @@ class GuidedGradCam(LayerMethod):
 
     def sweeps(self) -> tuple[Sweep, ...]:
         """A plain gradient pass for the Grad-CAM, and one under the rule."""
-        return (Gradient(), Gradient(Guided()))
+        return (Gradient(), Gradient(Guided(unknown=self.unknown)))
 
     def reads_of(self, sweep: int, layer: str | None) -> Read:
         """The layer of the first, the image of the second."""

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 from torch import Tensor, zeros_like
 
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.methods.base import Context, LayerMethod
-from torchesegeta.methods.readouts import input_gradient, single
+from torchesegeta.methods.readouts import activation, input_gradient, single
 from torchesegeta.methods.registry import register
+from torchesegeta.methods.rule_method import RuleMethod
 from torchesegeta.rules import Guided
-from torchesegeta.sweeps import Gradient, Read, Readout, Sweep
+from torchesegeta.sweeps import Gradient, Read, Readout, Sample, Sweep
 
 
 @register("layer_activation_guided_backprop")
-class LayerActivationGuidedBackprop(LayerMethod):
+class LayerActivationGuidedBackprop(RuleMethod, LayerMethod):
     """What in the image excites one filter of a layer; no target is read.
 
     The score is Σ |activation of the filter|, its gradient goes back under the rule of guided backpropagation.
     """
 
     title = "Guided backpropagation of a filter"
-    family = "Rule"
     source = "Springenberg et al. 2015, arXiv:1412.6806"
     quantity = "guided ∂Σ|a|/∂x"
     reads = Read.SEEDED_GRADIENT
@@ -30,19 +32,24 @@ class LayerActivationGuidedBackprop(LayerMethod):
 
     def sweeps(self) -> tuple[Sweep, ...]:
         """One pass under the rule."""
-        return (Gradient(Guided()),)
+        return (Gradient(Guided(unknown=self.unknown)),)
 
     def in_image_space(self, layer: str | None) -> bool:
         """Always."""
         return True
 
-    def seed(self, activation: Tensor) -> Tensor:
+    def seed_layer(self, place: str | None) -> str | None:
+        """The layer that is explained."""
+        return place
+
+    def seeds(self, sample: Sample) -> Sequence[tuple[float, Tensor]]:
         """The sign of the filter's activation, zero elsewhere."""
-        if activation.ndim < 2 or self.filter >= activation.shape[1]:
-            raise IncompatibleError(f"filter {self.filter}: the layer puts out {tuple(activation.shape)}")
-        start = zeros_like(activation)
-        start[:, self.filter] = activation[:, self.filter].sign()
-        return start
+        a = activation(sample)
+        if a.ndim < 2 or self.filter >= a.shape[1]:
+            raise IncompatibleError(f"filter {self.filter}: the layer puts out {tuple(a.shape)}")
+        start = zeros_like(a)
+        start[:, self.filter] = a[:, self.filter].sign()
+        return [(1, start)]
 
     def readout(self, context: Context) -> Readout:
         """(C, *spatial)."""

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from torchesegeta.methods.base import Context, LayerMethod
 from torchesegeta.methods.gradient_shap import GradientShap
-from torchesegeta.methods.readouts import WeightedSum, layer_gradient, need
+from torchesegeta.methods.readouts import Mean, layer_gradient, need
 from torchesegeta.methods.registry import register
 from torchesegeta.sweeps import Read, Readout, Sample
 
@@ -24,4 +24,4 @@ class LayerGradientShap(GradientShap, LayerMethod):
 
     def readout(self, context: Context) -> Readout:
         """The layer's shape."""
-        return WeightedSum(_share)
+        return self.stopping(Mean(_share))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from torchesegeta.arrays import at_least_single
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.sweeps import Read, Readout, Sample
 
@@ -64,7 +65,7 @@ class WeightedSum:
 
     def update(self, sample: Sample) -> None:
         """See `Readout.update`."""
-        values = self.function(sample)
+        values = at_least_single(self.function(sample))
         term = torch.einsum("b,b...->...", sample.weights.to(values), values) if self.weighted else values.sum(0)
         self.total = term if self.total is None else self.total.add_(term)
 
@@ -75,7 +76,7 @@ class WeightedSum:
 
 @dataclass
 class Variance:
-    """Population variance of a function over the points, by Welford's update: no cancellation."""
+    """Population variance of a function over the points, by merging those of chunks (Chan et al. 1979)."""
 
     function: Function
     count: int = 0
@@ -87,21 +88,42 @@ class Variance:
 
     def update(self, sample: Sample) -> None:
         """See `Readout.update`."""
-        for value in self.function(sample):
-            self._take(value)
-
-    def _take(self, value: Tensor) -> None:
-        self.count += 1
+        values = at_least_single(self.function(sample))
+        mean, count = values.mean(0), len(values)
+        squares = (values - mean).square_().sum(0)
         if self.mean is None or self.squares is None:
-            self.mean, self.squares = value.clone(), torch.zeros_like(value)
+            self.count, self.mean, self.squares = count, mean, squares
             return
-        difference = value - self.mean
-        self.mean += difference / self.count
-        self.squares += difference * (value - self.mean)
+        apart, total = mean.sub_(self.mean), self.count + count
+        self.squares += squares.add_(apart.square(), alpha=self.count * count / total)
+        self.mean += apart.mul_(count / total)
+        self.count = total
 
     def finish(self) -> Tensor:
         """See `Readout.finish`."""
         return need(self.squares) / self.count
+
+
+@dataclass
+class Mean(Variance):
+    """Mean of a function over random points, with its standard error."""
+
+    def finish(self) -> Tensor:
+        """See `Readout.finish`."""
+        return need(self.mean)
+
+    def measures(self) -> dict[str, float]:
+        """The mean standard error of a value, and its share of the map's range."""
+        if self.count < 2:
+            return {}
+        mean = need(self.mean)
+        variance = need(self.squares) / (self.count * (self.count - 1))
+        return with_share(float(variance.sqrt_().mean()), float(mean.max() - mean.min()))
+
+
+def with_share(error: float, of: float) -> dict[str, float]:
+    """A standard error as a measure, and as a share of what it is judged by, where that is not 0."""
+    return {"standard_error": error} | ({"relative_standard_error": error / of} if of else {})
 
 
 def single(function: Function) -> Readout:

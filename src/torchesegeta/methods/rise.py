@@ -9,21 +9,21 @@ from pydantic import Field
 from torch import Tensor
 
 from torchesegeta.methods.base import Context
+from torchesegeta.methods.estimator import Estimator
 from torchesegeta.methods.mask_method import MaskMethod
+from torchesegeta.methods.readouts import with_share
 from torchesegeta.methods.registry import register
 from torchesegeta.sweeps import Grids, Mask, Readout, Sample, Sweep
 
-LARGE_ERROR = 0.25
-"""A standard error above this share of the map's range is said aloud."""
-
 
 @register("rise")
-class Rise(MaskMethod):
+class Rise(Estimator, MaskMethod):
     """The mean score over random masks in which a voxel is visible."""
 
     title = "RISE"
     source = "Petsiuk et al. 2018, arXiv:1806.07421"
     quantity = "mean score where visible"
+    draws = "masks"
 
     masks: int = Field(4000, ge=1, le=1_000_000, description="Forward passes, in 2D as in 3D.")
     cells: int = Field(7, ge=1, le=256, description="Cells of a mask along each axis: 49 in 2D, 343 in 3D.")
@@ -40,14 +40,8 @@ class Rise(MaskMethod):
 
     def readout(self, context: Context) -> Readout:
         """(1, *spatial)."""
-        return _Visible(None if self.normalise == "coverage" else self.share if self.normalise == "expected" else 1.0)
-
-    def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
-        """A baseline that is not the background; a large standard error."""
-        said, error = super().cautions(measures, context), measures.get("relative_standard_error", 0.0)
-        if error > LARGE_ERROR:
-            said.append(f"standard error of {error:.0%} of the map's range: take more masks than {self.masks}")
-        return said
+        share = None if self.normalise == "coverage" else self.share if self.normalise == "expected" else 1.0
+        return self.stopping(_Visible(share))
 
 
 @dataclass
@@ -76,18 +70,22 @@ class _Visible:
         return (total + self.whole * cover) / (self.sums.count * self.visible)
 
     def measures(self) -> dict[str, float]:
-        """The mean standard error of a voxel, over an even lattice of them, and its share of the map's range."""
+        """The mean standard error of a voxel, over an even lattice of them, and its share of the map's range.
+
+        None where a voxel was hardly visible.
+        """
         sums, values = self.sums, self.finish()
-        if sums.count < 2:
+        (ones, scored, squared), there = sums.squares, values[sums.lattice]
+        cover = sums.masks[sums.lattice]
+        masks = cover**2 / ones.clamp(min=1e-12) if self.visible is None else cover.new_tensor(sums.count)
+        if float(masks.min()) < 2:
             return {}
-        (ones, scored, squared), map_there = sums.squares, values[sums.lattice]
         if self.visible is None:
-            mean = map_there - self.whole
+            mean = there - self.whole
             rest = squared - 2 * mean * scored + mean**2 * ones
-            spread = rest.clamp(min=0).sqrt() / sums.masks[sums.lattice].clamp(min=1e-12)
+            spread = (rest.clamp(min=0) * masks / (masks - 1)).sqrt() / cover
         else:
             squares = squared + 2 * self.whole * scored + self.whole**2 * ones
-            rest = squares / sums.count - (map_there * self.visible) ** 2
-            spread = (rest.clamp(min=0) / sums.count).sqrt() / self.visible
-        error, reach = float(spread.mean()), float(values.max() - values.min())
-        return {"standard_error": error} | ({"relative_standard_error": error / reach} if reach else {})
+            rest = squares / sums.count - (there * self.visible) ** 2
+            spread = (rest.clamp(min=0) / (sums.count - 1)).sqrt() / self.visible
+        return with_share(float(spread.mean()), float(values.max() - values.min()))

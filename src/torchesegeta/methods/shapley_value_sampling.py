@@ -10,17 +10,15 @@ from torch import Tensor
 
 from torchesegeta.features import Partition
 from torchesegeta.methods.base import Context
+from torchesegeta.methods.estimator import Estimator
 from torchesegeta.methods.mask_method import FeatureMethod, partition_of
-from torchesegeta.methods.readouts import need
+from torchesegeta.methods.readouts import need, with_share
 from torchesegeta.methods.registry import register
 from torchesegeta.sweeps import Mask, Permutations, Readout, Sample, Sweep
 
-LARGE_ERROR = 0.1
-"""A standard error above this share of the largest value is said aloud."""
-
 
 @register("shapley_value_sampling")
-class ShapleyValueSampling(FeatureMethod):
+class ShapleyValueSampling(Estimator, FeatureMethod):
     """Each feature's mean contribution when features join in random orders; the contributions add up to the score.
 
     The sum over features is score(image) − score(baseline) exactly; every voxel shows its feature's value.
@@ -29,6 +27,9 @@ class ShapleyValueSampling(FeatureMethod):
     title = "Shapley value sampling"
     source = "Castro et al. 2009, doi:10.1016/j.cor.2008.04.004"
     quantity = "share of the score"
+    draws = "permutations"
+    relative_to = "the largest value"
+    large_error = 0.1
 
     permutations: int = Field(25, ge=1, le=100_000, description="Orders in which the features join.")
 
@@ -38,16 +39,11 @@ class ShapleyValueSampling(FeatureMethod):
 
     def readout(self, context: Context) -> Readout:
         """(1, *spatial), or (C, *spatial) where channels are apart."""
-        return _Contributions(context.score_change or 0.0)
+        return self.stopping(_Contributions(context.score_change or 0.0))
 
-    def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
-        """A baseline that is not the background; a large standard error."""
-        error = measures.get("relative_standard_error", 0.0)
-        return super().cautions(measures, context) + (
-            [f"standard error of {error:.0%} of the largest value: take more permutations than {self.permutations}"]
-            if error > LARGE_ERROR
-            else []
-        )
+    def points_per_draw(self, sample: Sample) -> int:
+        """The steps of an order but the last."""
+        return partition_of(sample).count - 1
 
 
 @dataclass
@@ -92,5 +88,4 @@ class _Contributions:
         if self.count < 2:
             return {}
         error = float((self.squares / (self.count * (self.count - 1))).sqrt().max())
-        largest = float(self.mean.abs().max())
-        return {"standard_error": error} | ({"relative_standard_error": error / largest} if largest else {})
+        return with_share(error, float(self.mean.abs().max()))

@@ -7,15 +7,16 @@ from typing import Literal
 from pydantic import Field
 
 from torchesegeta.methods.base import Context
+from torchesegeta.methods.estimator import Estimator
 from torchesegeta.methods.noise_method import NoiseMethod
-from torchesegeta.methods.readouts import WeightedSum, input_gradient
+from torchesegeta.methods.readouts import Mean, input_gradient
 from torchesegeta.methods.registry import register
 from torchesegeta.rules import Guided
 from torchesegeta.sweeps import Noise, Readout, Sweep
 
 
 @register("smoothgrad")
-class SmoothGrad(NoiseMethod):
+class SmoothGrad(Estimator, NoiseMethod):
     """The mean gradient over noisy copies of the image: less grainy than a single gradient."""
 
     title = "SmoothGrad"
@@ -33,4 +34,4 @@ class SmoothGrad(NoiseMethod):
 
     def readout(self, context: Context) -> Readout:
         """(C, *spatial)."""
-        return WeightedSum(input_gradient)
+        return self.stopping(Mean(input_gradient))

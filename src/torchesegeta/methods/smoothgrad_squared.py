@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from torchesegeta.methods.base import Context
+from torchesegeta.methods.estimator import Estimator
 from torchesegeta.methods.noise_method import NoiseMethod
-from torchesegeta.methods.readouts import WeightedSum, input_gradient
+from torchesegeta.methods.readouts import Mean, input_gradient
 from torchesegeta.methods.registry import register
 from torchesegeta.sweeps import Readout
 
 
 @register("smoothgrad_squared")
-class SmoothGradSquared(NoiseMethod):
+class SmoothGradSquared(Estimator, NoiseMethod):
     """The mean squared gradient over noisy copies of the image."""
 
     title = "SmoothGrad²"
@@ -25,4 +26,4 @@ class SmoothGradSquared(NoiseMethod):
 
     def readout(self, context: Context) -> Readout:
         """(C, *spatial)."""
-        return WeightedSum(lambda sample: input_gradient(sample).square())
+        return self.stopping(Mean(lambda sample: input_gradient(sample).square()))

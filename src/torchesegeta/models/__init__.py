@@ -10,9 +10,24 @@ from torch import nn
 
 from torchesegeta.models.checkpoint import load_checkpoint
 from torchesegeta.models.factory import build
+from torchesegeta.models.formats import Format, as_module, format_of, graphs, kind_of, model_dims, takes_single_points
 from torchesegeta.models.output import pick_output
+from torchesegeta.models.program import load_program
 
-__all__ = ["build", "load_checkpoint", "load_model", "pick_output"]
+__all__ = [
+    "Format",
+    "as_module",
+    "build",
+    "format_of",
+    "graphs",
+    "kind_of",
+    "load_checkpoint",
+    "load_model",
+    "load_program",
+    "model_dims",
+    "pick_output",
+    "takes_single_points",
+]
 
 
 def load_model(

@@ -140,7 +140,7 @@ def subject(run: Run) -> list[tuple[str, str]]:
     targets = dict.fromkeys(str(r["target"]) for r in run.maps if r.get("target") is not None)
     layers = dict.fromkeys(str(r["layer"]) for r in run.maps if r.get("layer"))
     facts = [
-        ("Model", model.get("factory")),
+        ("Model", model.get("factory") or model.get("program")),
         ("Weights", model.get("checkpoint") or ("none given: random weights" if model.get("factory") else None)),
         ("Classes", ", ".join(map(str, run.about.get("class_names") or ()))),
         ("Explained", ", ".join(targets)),

@@ -45,7 +45,7 @@ def size(count: float | None) -> str:
 def measures(values: Mapping[str, Any] | None) -> str:
     """Measures as "completeness gap 1.2e-06; infidelity 0.03"."""
     found = [(name.replace("_", " "), value) for name, value in (values or {}).items() if value is not None]
-    return "; ".join(f"{name} {value:.3g}" for name, value in found)
+    return "; ".join(f"{name} {value:{'.0f' if float(value).is_integer() else '.3g'}}" for name, value in found)
 
 
 def parameters(values: Mapping[str, Any] | None) -> str:

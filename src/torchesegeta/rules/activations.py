@@ -21,7 +21,8 @@ ACTIVATIONS = frozenset(
 
 NODES = frozenset(
     {
-        "Relu", "Relu6", "LeakyRelu", "PreluKernel", "Prelu", "RreluWithNoise", "Elu", "Celu", "Selu", "Gelu", "Silu",
+        "Relu", "Relu6", "LeakyRelu", "PreluKernel", "Prelu", "RreluWithNoise", "RreluWithNoiseFunctional",
+        "Elu", "Celu", "Selu", "Gelu", "Silu",
         "Mish", "Hardswish", "Hardtanh", "Hardsigmoid", "Softplus", "Sigmoid", "Tanh", "LogSigmoid", "Hardshrink",
         "Softshrink", "Threshold", "Clamp", "ClampMin", "ClampMax", "Maximum", "Minimum",
     }

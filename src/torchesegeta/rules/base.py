@@ -9,12 +9,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from torchesegeta.errors import IncompatibleError
+from torchesegeta.rules.activations import ACTIVATIONS
 from torchesegeta.rules.calls import Call
+
+Unknown = Literal["refuse", "gradient"]
+"""What becomes of an operation that a rule does not know: the model is refused, or its plain gradient is kept."""
 
 Backward = Callable[[Tensor], Sequence[Tensor | None]]
 """From the gradient at a step's output to those at its inputs."""
@@ -43,23 +48,69 @@ class Step:
     run: Forward
 
 
+class Steps(Protocol):
+    """What tells the steps of a pass, call by call."""
+
+    def step(self, call: Call) -> Step | None:
+        """See `Rule.step`."""
+
+    def seen(self, call: Call, result: Any) -> None:
+        """Told every operation and its result, as the model gets it."""
+
+
+class NoRule(IncompatibleError):
+    """A step for an operation that the rule names, but not in this form."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rule(ABC):
     """A changed backward pass.
 
+    Attributes:
+        unknown: What becomes of operations without a rule; where they keep their gradient, every map names them.
+
     Class attributes:
         name: As messages call it.
+        takes: Names of the nonlinear operations that it takes as a whole.
         needs_baseline: Whether its steps take the operation's inputs at a baseline too, after the image's; such a rule
             also covers the score's own operations.
         may_match_nothing: Whether it is right on a model without any operation that it names.
+        shares_out: Whether a quantity is divided among what made it, instead of a slope going back: the pass then
+            begins with `start`, and the score must be linear in the output.
     """
 
     name: ClassVar[str]
+    takes: ClassVar[frozenset[str]] = ACTIVATIONS
     needs_baseline: ClassVar[bool] = False
     may_match_nothing: ClassVar[bool] = False
+    shares_out: ClassVar[bool] = False
+
+    def opened(self) -> Steps:
+        """The steps of one pass; rules whose steps know of each other keep what they know there."""
+        return self
+
+    def seen(self, call: Call, result: Any) -> None:
+        """See `Steps.seen`."""
+        return None
+
+    def start(self, output: Tensor, slope: Tensor) -> Tensor:
+        """What is shared out, of rules that do.
+
+        Args:
+            output: Raw output, (B, C, ...).
+            slope: ∂score/∂output.
+        """
+        return slope
+
+    unknown: Unknown = "refuse"
 
     @abstractmethod
     def step(self, call: Call) -> Step | None:
-        """The step for a call; None for operations whose own gradient is right."""
+        """The step for a call; None for operations whose own gradient is right.
+
+        Raises:
+            NoRule: It has no step for the operation in this form.
+        """
 
     @abstractmethod
     def forbids(self, node: Node, inputs: int) -> bool:
@@ -71,5 +122,9 @@ class Rule(ABC):
         """
 
     def decompose(self, call: Call) -> Callable[[], Any] | None:
-        """A fused operation written out in plain ones, which then meet the rule; None for most."""
+        """A fused operation written out in plain ones, which then meet the rule; None for most.
+
+        Raises:
+            NoRule: It has no step for the operation in this form.
+        """
         return None

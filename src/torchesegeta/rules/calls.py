@@ -67,7 +67,7 @@ def recognise(function: Any, arguments: tuple[Any, ...], options: dict[str, Any]
         name = function._schema.name.split("::")[-1]
     else:
         name = getattr(function, "__name__", type(function).__name__)
-    name, in_place = _plain_name(name)
+    name, in_place = plain_name(name)
     options = dict(options)
     for first in ("input", "self"):
         if not arguments and first in options:
@@ -75,7 +75,8 @@ def recognise(function: Any, arguments: tuple[Any, ...], options: dict[str, Any]
     return Call(name, function, arguments, options, in_place)
 
 
-def _plain_name(name: str) -> tuple[str, bool]:
+def plain_name(name: str) -> tuple[str, bool]:
+    """An operation's one name, and whether it works in place."""
     dunder = name.startswith("__") and name.endswith("__")
     name = name.strip("_") if dunder else name
     if dunder and name in ("iadd", "isub", "imul", "idiv", "itruediv", "ipow"):

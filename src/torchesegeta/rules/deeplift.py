@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from torch.autograd.graph import Node
 
+from torchesegeta.rules.activations import ACTIVATIONS
 from torchesegeta.rules.base import Rule, Step
 from torchesegeta.rules.calls import Call
 from torchesegeta.rules.rescale import attention, elementwise, linear, max_pool, norms, products, softmax
@@ -21,6 +22,9 @@ class DeepLift(Rule):
     """
 
     name: ClassVar[str] = "DeepLIFT"
+    takes: ClassVar[frozenset[str]] = ACTIVATIONS.union(
+        elementwise.FURTHER, elementwise.CLOSED, max_pool.WITH_INDICES, norms.NORMS, softmax.SOFTMAX
+    )
     needs_baseline: ClassVar[bool] = True
     may_match_nothing: ClassVar[bool] = True
 

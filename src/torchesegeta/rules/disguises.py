@@ -36,7 +36,7 @@ class Disguises:
             return _relu(given[0])
         if call.name in ("maximum", "max") and len(given) == 2 and _is_zero(given[0]):
             return _relu(given[1])
-        if call.name in ("where", "mul", "masked_fill", "setitem") and len(given) > 1:
+        if call.name in ("where", "mul", "masked_fill", "setitem", "index_put") and len(given) > 1:
             source = self._rectified(call.name, given)
             return call if source is None else _relu(source, in_place=call.in_place)
         return call
@@ -56,6 +56,8 @@ class Disguises:
                 return chosen if isinstance(chosen, Tensor) else None
             return other if self._says(mask, other, above=False) and _is_zero(chosen) else None
         value, mask, filling = given[:3]
+        if name == "index_put":  # what an exported program makes of an assignment
+            mask = mask[0] if len(mask) == 1 and not any(given[3:]) else None
         return value if self._says(mask, value, above=False) and _is_zero(filling) else None
 
     def _says(self, mask: Any, value: Any, *, above: bool) -> bool:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from torchesegeta.errors import IncompatibleError
-from torchesegeta.rules.base import Rule, Step
+from torchesegeta.models import format_of
+from torchesegeta.rules.base import NoRule, Rule, Step
 from torchesegeta.rules.calls import Call, recognise
 from torchesegeta.rules.checkpoints import without_checkpoints
 from torchesegeta.rules.composites import inside, is_composite
@@ -31,13 +31,15 @@ class RuleMode(TorchFunctionMode):
 
     Attributes:
         matched: How many operations the rule took over, by name.
+        unknown: How many it names but has no step for, by name; only where their plain gradient is allowed.
     """
 
     def __init__(self, rule: Rule, tape: Tape | None = None, *, recording: bool = False) -> None:
         super().__init__()
         self.rule, self.tape, self.recording = rule, tape, recording
         self.matched: Counter[str] = Counter()
-        self._disguises = Disguises()
+        self.unknown: Counter[str] = Counter()
+        self._steps, self._disguises = rule.opened(), Disguises()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Called by torch for every operation."""
@@ -46,17 +48,29 @@ class RuleMode(TorchFunctionMode):
             with self:
                 return inside(func, args, kwargs)(*args, **kwargs)
         call = self._disguises.unmask(recognise(func, args, kwargs))
-        pieces = self.rule.decompose(call)
+        pieces, step = self._way(call)
         if pieces is not None:
             with self:
                 return pieces()
-        step = self.rule.step(call)
         if step is None:
             result = func(*args, **kwargs)
             self._disguises.note(call, result)
-            return result
-        self.matched[call.name] += 1
-        return self._ruled(call, step)
+        else:
+            self.matched[call.name] += 1
+            result = self._ruled(call, step)
+        self._steps.seen(call, result)
+        return result
+
+    def _way(self, call: Call) -> tuple[Callable[[], Any] | None, Step | None]:
+        """How the rule takes a call: in pieces, in a step, or not at all."""
+        try:
+            pieces = self.rule.decompose(call)
+            return pieces, None if pieces is not None else self._steps.step(call)
+        except NoRule:
+            if self.rule.unknown == "refuse":
+                raise
+            self.unknown[call.name] += 1
+            return None, None
 
     def _ruled(self, call: Call, step: Step) -> Any:
         target = call.arguments[0] if call.in_place else None
@@ -66,7 +80,7 @@ class RuleMode(TorchFunctionMode):
             result = call.on(*inputs) if call.in_place else call.function(*call.arguments, **call.options)
         else:
             others = self.tape.read(call.name, inputs) if self.tape is not None else ()
-            result = apply(step.run, inputs, others)
+            result = apply(call.name, step.run, inputs, others)
         return result if target is None else target.copy_(result)
 
 
@@ -85,13 +99,11 @@ def check_model(rule: Rule, model: nn.Module) -> None:
     """
     for name, module in model.named_modules():
         where = f"layer {name!r}" if name else "the model"
-        if isinstance(module, torch.jit.ScriptModule):
+        if not format_of(module).operations:
             raise IncompatibleError(
                 f"{rule.name} cannot see the operations of TorchScript, which {where} is: give the model itself or a "
                 "torch.export program, or use a gradient or mask method"
             )
-        if hasattr(module, "_orig_mod"):
-            raise IncompatibleError(f"{rule.name} cannot see compiled code: {where} is compiled; give its '_orig_mod'")
 
 
 def check_output(rule: Rule, ruled: Tensor, plain: Tensor) -> None:

@@ -1,15 +1,18 @@
 """Sweeps: planned series of passes through the model. The only code that runs a model."""
 
 from torchesegeta.sweeps.base import (
+    LOOK,
     NEEDS_BACKWARD,
     NEEDS_LAYER,
     NEEDS_SCORE,
+    SEEDED,
     Measured,
     Read,
     Reader,
     Readout,
     Request,
     Sample,
+    Seed,
     Sweep,
 )
 from torchesegeta.sweeps.blur import Blur
@@ -23,7 +26,7 @@ from torchesegeta.sweeps.gradient import Gradient
 from torchesegeta.sweeps.grids import Grids
 from torchesegeta.sweeps.guided_path import GuidedPath
 from torchesegeta.sweeps.independent import Coins, Replicated
-from torchesegeta.sweeps.layers import LayerInfo, default_layer, probe_layers
+from torchesegeta.sweeps.layers import LayerInfo, default_layer, layer_by_default, probe_layers
 from torchesegeta.sweeps.mask import Mask, OneOut
 from torchesegeta.sweeps.noise import Noise
 from torchesegeta.sweeps.path import Path
@@ -31,9 +34,11 @@ from torchesegeta.sweeps.runner import Passes, Runner, prepared
 from torchesegeta.sweeps.session import Session
 
 __all__ = [
+    "LOOK",
     "NEEDS_BACKWARD",
     "NEEDS_LAYER",
     "NEEDS_SCORE",
+    "SEEDED",
     "Blur",
     "CaptumRun",
     "Coalitions",
@@ -58,12 +63,14 @@ __all__ = [
     "Request",
     "Runner",
     "Sample",
+    "Seed",
     "Session",
     "Sweep",
     "Through",
     "Without",
     "count_points",
     "default_layer",
+    "layer_by_default",
     "prepared",
     "probe_layers",
     "run_sweep",

@@ -7,8 +7,8 @@ engine runs them, chunk by chunk, and hands every reader what it asked for.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Flag, auto
 from typing import Protocol, runtime_checkable
 
@@ -17,6 +17,9 @@ from torch import Tensor
 from torchesegeta.features import Regions
 from torchesegeta.rules import Rule
 from torchesegeta.sweeps.sums import TargetSums
+
+LOOK = 8
+"""Samples end where a multiple of so many points is reached: there a readout may look whether it has had enough."""
 
 
 class Read(Flag):
@@ -28,15 +31,20 @@ class Read(Flag):
     CHANGE = auto()
     """The change of the layer's activation over the point's span (see `Points.span`)."""
     SEEDED_GRADIENT = auto()
-    """The gradient at the input that starts not from a score but at the layer, with the request's `seed`."""
+    """The gradient at the input that starts not from a score but at a layer, with the request's `seed`."""
+    SEEDED_LAYER_GRADIENT = auto()
+    """The same at the request's layer."""
+    CONTRAST = auto()
+    """For the seed, at its layer: the gradients of the score and of its negative, which differ under some rules."""
     SCORE = auto()
     """The score itself; without gradients the pass goes forward only."""
 
 
-NEEDS_GRADIENT = Read.INPUT_GRADIENT | Read.LAYER_GRADIENT
+NEEDS_GRADIENT = Read.INPUT_GRADIENT | Read.LAYER_GRADIENT | Read.CONTRAST
 NEEDS_SCORE = NEEDS_GRADIENT | Read.SCORE
-NEEDS_BACKWARD = NEEDS_GRADIENT | Read.SEEDED_GRADIENT
-NEEDS_LAYER = Read.ACTIVATION | Read.LAYER_GRADIENT | Read.CHANGE | Read.SEEDED_GRADIENT
+SEEDED = Read.SEEDED_GRADIENT | Read.SEEDED_LAYER_GRADIENT
+NEEDS_BACKWARD = NEEDS_GRADIENT | SEEDED
+NEEDS_LAYER = Read.ACTIVATION | Read.LAYER_GRADIENT | Read.CHANGE | Read.SEEDED_LAYER_GRADIENT
 
 
 @dataclass
@@ -49,6 +57,7 @@ class Sample:
         input_gradient: (B, C, *spatial).
         activation: (B, *layer).
         gradient: (B, *layer), ∂score/∂activation.
+        opposite: (B, *layer), what comes back from the negative of the score: under a rule not always −gradient.
         change: (B, *layer), the activation's change over each point's span.
         input_change: (B, C, *spatial), the input's change over each point's span; None for sweeps without spans.
         scores: (B,), the target's scores.
@@ -63,6 +72,7 @@ class Sample:
     input_gradient: Tensor | None = None
     activation: Tensor | None = None
     gradient: Tensor | None = None
+    opposite: Tensor | None = None
     change: Tensor | None = None
     input_change: Tensor | None = None
     scores: Tensor | None = None
@@ -71,9 +81,34 @@ class Sample:
     regions: Regions | None = None
     sums: TargetSums | None = None
 
+    def parts(self) -> Iterator[Sample]:
+        """The same in pieces that end at multiples of `LOOK`."""
+        for points in pieces(self.indices):
+            yield self if points == self.indices else self._part(points)
+
+    def _part(self, points: range) -> Sample:
+        mine = slice(points.start - self.indices.start, points.stop - self.indices.start)
+        part = replace(self, indices=points)
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor) and len(value) == len(self.indices):
+                setattr(part, name, value[mine])
+        return part
+
+
+def pieces(points: range) -> Iterator[range]:
+    """A range in pieces that end at multiples of `LOOK`."""
+    start = points.start
+    while start < points.stop:
+        stop = min(points.stop, (start // LOOK + 1) * LOOK)
+        yield range(start, stop)
+        start = stop
+
 
 class Readout(Protocol):
-    """What a method makes of the samples of one target and one layer."""
+    """What a method makes of the samples of one target and one layer.
+
+    One that may have had enough before the sweep's end says so by an attribute `done`.
+    """
 
     def start(self) -> None:
         """Called once before the first sample."""
@@ -191,7 +226,7 @@ class Sweep(ABC):
         """
 
     def passes(self, targets: int, reads: Sequence[Read], count: int | None = None) -> dict[str, int]:
-        """Forward and backward passes for a number of targets, as planned.
+        """Forward and backward passes for a number of targets, as planned, without those that start from seeds.
 
         Args:
             targets: Number of scores.
@@ -200,16 +235,30 @@ class Sweep(ABC):
         """
         count = self.count if count is None else count
         graded = any(r & NEEDS_GRADIENT for r in reads)
+        contrasted = any(Read.CONTRAST in r for r in reads)
         spans = any(r & Read.CHANGE for r in reads)
         twice = self.rule is not None and self.rule.needs_baseline
         forward = count * (1 + twice) + (self.span_corners if spans else 0) + (2 if self.needs_ends else 0)
-        seeded = sum(1 for r in reads if Read.SEEDED_GRADIENT in r)
-        return {"forward": forward, "backward": count * ((targets if graded else 0) + seeded)}
+        return {"forward": forward, "backward": count * targets * (graded + contrasted)}
 
     @property
     def span_corners(self) -> int:
         """Number of distinct corners of all spans."""
         return 0
+
+
+@dataclass(frozen=True, eq=False)
+class Seed:
+    """Where a gradient starts that comes from no score.
+
+    Attributes:
+        layer: There.
+        make: From a sample of that layer (its activation; for `CONTRAST` also `gradient` and `opposite`) to weights and
+            starting gradients (B, *layer): what comes back is their weighted sum.
+    """
+
+    layer: str
+    make: Callable[[Sample], Sequence[tuple[float, Tensor]]]
 
 
 @dataclass(eq=False)
@@ -220,14 +269,14 @@ class Request:
         reads: What its readouts need.
         layer: The layer they read, or None.
         open: Makes the readout of one target, given its index among the scores; None where no target is read.
-        seed: From the layer's activation (B, *layer) to the gradient that starts there, for `SEEDED_GRADIENT`.
+        seed: Of requests that read seeded gradients; those that share it share the pass.
         error: Set once the request cannot be met, for any target.
     """
 
     reads: Read
     layer: str | None
     open: Callable[[int | None], Readout]
-    seed: Callable[[Tensor], Tensor] | None = None
+    seed: Seed | None = None
     error: Exception | None = None
 
     @property
@@ -249,7 +298,7 @@ class Reader:
         request: What it reads.
         target: Index of its score, or None.
         readout: What gets the samples.
-        error: Set once it failed: it gets no further samples.
+        error: Set once it failed.
         matched: How many operations the sweep's rule took over, by name.
         note: What the reader of the map must know of the sweep, or None.
     """
@@ -263,5 +312,10 @@ class Reader:
 
     @property
     def failed(self) -> bool:
-        """Whether it gets no further samples."""
+        """Whether there will be no map."""
         return self.error is not None or self.request.error is not None
+
+    @property
+    def done(self) -> bool:
+        """Whether it gets no further samples."""
+        return self.failed or getattr(self.readout, "done", False)

@@ -10,7 +10,11 @@ from typing import Any
 from torch import Tensor
 
 from torchesegeta.errors import IncompatibleError, unknown
+from torchesegeta.models import format_of
 from torchesegeta.sweeps.foreign import Foreign, Scores, as_plain
+
+ON_MODULES = ("Guided", "Deconvolution", "DeepLift", "LRP")
+"""Parts of the names of classes that change modules; where there are none, they give a plain gradient instead."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class CaptumRun(Foreign):
     def attribute(self, scores: Scores, image: Tensor, target: int, layer: str | None) -> Tensor:
         """See `Foreign.attribute`."""
         algorithm = _algorithm(self.algorithm)
+        if any(part in self.algorithm for part in ON_MODULES):
+            format_of(scores.model).need_modules(f"captum.attr.{self.algorithm}")
         made = algorithm(scores) if layer is None else algorithm(scores, scores.layer(layer))
         arguments = {name: as_plain(value) for name, value in json.loads(self.arguments).items()}
         if "target" in signature(made.attribute).parameters:

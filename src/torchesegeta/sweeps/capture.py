@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from torchesegeta.errors import IncompatibleError, unknown
+from torchesegeta.models import format_of
 
 
 @dataclass(frozen=True)
@@ -148,12 +149,16 @@ def select_tensor(layer: str, output: Any, index: int | None) -> Tensor:
 
 
 def check_layers(model: nn.Module, layers: Sequence[str]) -> None:
-    """Refuse layers that the model does not have.
+    """Refuse layers that the model does not have, or does not show.
 
     Raises:
-        IncompatibleError: With the nearest names.
+        IncompatibleError: With the nearest names, or with the model's format.
     """
+    if layers:
+        format_of(model).need_layers()
     modules = dict(model.named_modules())
     for layer in layers:
         if LayerName.parse(layer).module not in modules or not LayerName.parse(layer).module:
             raise IncompatibleError(unknown("layer", layer, filter(None, modules), where="in the model"))
+        if not format_of(modules[LayerName.parse(layer).module]).layers:
+            raise IncompatibleError(f"layer {layer!r} is TorchScript and cannot be watched: give what it was made from")

@@ -56,8 +56,11 @@ def run_sweep(
     for chunk in chunks.split(count):
         chunks.run(chunk, passes.chunk)
         readers.seen.clear()
+        done = count if readers.satisfied else chunk.stop
         if progress is not None:
-            progress(chunk.stop, count)
+            progress(done, count)
+        if done == count:
+            break
     return readers.opened
 
 

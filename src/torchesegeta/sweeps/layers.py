@@ -10,7 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from torchesegeta.errors import IncompatibleError
+from torchesegeta.models import format_of, kind_of
 from torchesegeta.sweeps.session import Session
+
+DEEPEST = "deepest"
+"""Stands for the layer of maps that are refused, since no layer can be watched."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class LayerInfo:
 def probe_layers(session: Session) -> list[LayerInfo]:
     """Run one pass and describe every module that was called, in the order in which they finished.
 
-    The pass binds the session's target and tells the runner how often each module is called.
+    The pass binds the session's target and tells the runner how often each module is called. Parts of TorchScript are
+    not seen.
     """
     runner = session.runner
     finished: dict[str, tuple[list[Tensor], int]] = {}
@@ -52,7 +57,7 @@ def probe_layers(session: Session) -> list[LayerInfo]:
         return note
 
     try:
-        hooks = [m.register_forward_hook(hook(n)) for n, m in runner.model.named_modules() if n]
+        hooks = [m.register_forward_hook(hook(n)) for n, m in runner.model.named_modules() if n and format_of(m).layers]
         with torch.no_grad():
             output = runner.forward(session.data[None], session.image.extras)
     finally:
@@ -65,7 +70,7 @@ def probe_layers(session: Session) -> list[LayerInfo]:
     return [
         LayerInfo(
             name,
-            type(modules[name]).__name__,
+            kind_of(modules[name]),
             tuple(tuple(t.shape[1:]) for t in tensors),
             calls,
             sum(p.numel() for p in modules[name].parameters()),
@@ -73,6 +78,17 @@ def probe_layers(session: Session) -> list[LayerInfo]:
         )
         for name, (tensors, calls) in finished.items()
     ]
+
+
+def layer_by_default(session: Session, layers: list[LayerInfo]) -> str:
+    """The layer that methods take without being told; `DEEPEST` where the model's format shows none.
+
+    Raises:
+        IncompatibleError: No layer has spatial axes.
+    """
+    if not format_of(session.runner.model).layers:
+        return DEEPEST
+    return default_layer(layers, session.image.spatial_dims)
 
 
 def default_layer(layers: list[LayerInfo], spatial_dims: int) -> str:

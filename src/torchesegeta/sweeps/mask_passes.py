@@ -9,7 +9,7 @@ from torch import Tensor
 
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.features import Windows
-from torchesegeta.sweeps.base import Reader, Request, Sample
+from torchesegeta.sweeps.base import Reader, Request, Sample, pieces
 from torchesegeta.sweeps.channels import ChannelPoints
 from torchesegeta.sweeps.local import Local, find_local, local_scores
 from torchesegeta.sweeps.mask import Mask, MaskPoints, OneOutPoints, Sources
@@ -62,11 +62,14 @@ class MaskPasses:
             return
         batch, rows = self.points.masked(chunk)
         scores = self._scores(batch, chunk)
-        if chunk.start >= self.tallied:  # a chunk that ran out of memory in a readout comes again, in halves
-            self.points.tally(rows, scores - self.session.scores)
-            self.tallied = chunk.stop
-        for reader in waiting:
-            self.readers.hand(reader, partial(self._sample, reader, chunk, scores, rows), chunk)
+        for part in pieces(chunk):
+            mine = slice(part.start - chunk.start, part.stop - chunk.start)
+            shown = scores[mine], None if rows is None else rows[mine]
+            if part.start >= self.tallied:  # a chunk that ran out of memory in a readout comes again, in halves
+                self.points.tally(shown[1], shown[0] - self.session.scores)
+                self.tallied = part.stop
+            for reader in waiting:
+                self.readers.hand(reader, partial(self._sample, reader, part, *shown), part)
 
     def _look_around(self, points: OneOutPoints) -> Local | None:
         """Whether windows change only a part of the output; says why not where it would have paid."""

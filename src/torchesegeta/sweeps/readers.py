@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from torchesegeta.sweeps.base import Read, Reader, Request, Sample
+from torchesegeta.sweeps.base import NEEDS_LAYER, Read, Reader, Request, Sample
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.session import Session
 
@@ -30,8 +30,14 @@ class Readers:
 
     @property
     def usable(self) -> list[Request]:
-        """Requests that can still be met."""
-        return [request for request in self.requests if request.error is None]
+        """Requests that can still be met and have readers that want more."""
+        waiting = {reader.request for reader in self.opened if not reader.done}
+        return [q for q in self.requests if q.error is None and (q in waiting or not self.opened)]
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether no reader wants more."""
+        return bool(self.opened) and all(reader.done for reader in self.opened)
 
     @property
     def scored(self) -> bool:
@@ -53,8 +59,9 @@ class Readers:
         return [k for k, name in enumerate(bound.names) if name not in bound.incompatible]
 
     def waiting(self, chunk: range) -> list[Reader]:
-        """Readers that have yet to get their sample of a chunk."""
-        return [reader for reader in self.opened if not reader.failed and reader not in self.seen[chunk.start]]
+        """Readers that have yet to get their sample of a chunk, or of a part of it."""
+        wanting = [reader for reader in self.opened if not reader.done]
+        return [reader for reader in wanting if any(reader not in self.seen[point] for point in chunk)]
 
     def by_target(self, chunk: range) -> Iterator[tuple[int | None, list[Reader], bool]]:
         """Those who wait, target by target, first those without one; and whether another target follows."""
@@ -66,8 +73,18 @@ class Readers:
 
     def hand(self, reader: Reader, sample: Callable[[], Sample | None], chunk: range) -> None:
         """Make a reader's sample of a chunk and hand it over; None: nothing in the chunk speaks to it."""
-        self._attempt(reader, partial(_hand, reader, sample))
-        for point in chunk:
+        self._attempt(reader, partial(self._feed, reader, sample))
+        self._note(reader, chunk)
+
+    def _feed(self, reader: Reader, make: Callable[[], Sample | None]) -> None:
+        sample = make()
+        for part in sample.parts() if sample is not None else ():
+            if not reader.done and reader not in self.seen[part.indices.start]:
+                reader.readout.update(part)
+                self._note(reader, part.indices)
+
+    def _note(self, reader: Reader, points: range) -> None:
+        for point in points:
             self.seen[point].add(reader)
 
     @staticmethod
@@ -81,10 +98,10 @@ class Readers:
             reader.error = error
 
 
-def _hand(reader: Reader, make: Callable[[], Sample | None]) -> None:
-    sample = make()
-    if sample is not None:
-        reader.readout.update(sample)
+def watched(requests: Sequence[Request]) -> list[str]:
+    """All layers that requests read or start from, each once."""
+    seeds = (request.seed.layer for request in requests if request.seed is not None)
+    return list(dict.fromkeys([*layers_of(requests, NEEDS_LAYER), *seeds]))
 
 
 def layers_of(requests: Sequence[Request], reads: Read) -> list[str]:

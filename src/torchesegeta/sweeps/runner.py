@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
+from torchesegeta.arrays import at_least_single
 from torchesegeta.errors import ModelError
-from torchesegeta.models.output import pick_output
+from torchesegeta.models import pick_output, takes_single_points
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.targets import OutputInfo
 
@@ -61,23 +62,19 @@ class Runner:
 
     @property
     def takes_single_points(self) -> bool:
-        """Whether batches hold one point: an exported program has a fixed batch size, and some models mix points."""
-        return self.mixes_points or isinstance(self.model, torch.fx.GraphModule)
-
-    @property
-    def mixes_points(self) -> bool:
-        """Whether points of a batch change each other's output: a batch norm without running statistics."""
-        return any(isinstance(m, _BatchNorm) and m.running_mean is None for m in self.model.modules())
+        """Whether batches hold one point: a program's batch size may be fixed, and some models mix points."""
+        return takes_single_points(self.model)
 
     def forward(self, points: Tensor, extras: tuple[Tensor, ...] = ()) -> Tensor:
-        """The raw output for a batch of points, (B, C, ...).
+        """The raw output for a batch of points, (B, C, ...); of a model in half precision in float32.
 
         Raises:
             ModelError: The model refuses the points, or has no such output.
         """
         self.passes.forward += len(points)
         others = [e.to(points.device)[None].expand(len(points), *e.shape) for e in extras]
-        return pick_output(self._call(points.clone(), others), self.output)  # models may change their input in place
+        raw = self._call(points.clone(), others)  # models may change their input in place
+        return at_least_single(pick_output(raw, self.output))
 
     def _call(self, points: Tensor, others: list[Tensor]) -> Any:
         try:
@@ -93,11 +90,12 @@ class Runner:
 def prepared(model: nn.Module, device: torch.device, seed: int) -> Iterator[nn.Module]:
     """Make a model ready, and give it back as it was: mode, device, buffers; the global random state too.
 
-    A compiled model is unwrapped: hooks and rules do not act on compiled code. The caller's gradient mode and autocast
+    A compiled model is unwrapped, its compiled parts run as they were written: hooks and rules do not act on
+    compiled code. The caller's gradient mode and autocast
     are of no consequence inside.
     """
     inner = getattr(model, "_orig_mod", model)
-    modes = [(m, m.training) for m in inner.modules()]
+    modes = [(m, m.training) for m in inner.modules() if hasattr(m, "training")]  # frozen TorchScript has none
     buffers = [(m, name, b, b.clone()) for m in inner.modules() for name, b in m._buffers.items() if b is not None]
     homes = [(p, p.device) for p in inner.parameters()]
     devices = [device] if device.type == "cuda" else []
@@ -106,6 +104,7 @@ def prepared(model: nn.Module, device: torch.device, seed: int) -> Iterator[nn.M
         torch.inference_mode(False),
         torch.enable_grad(),
         torch.autocast(device.type, enabled=False),
+        _uncompiled(),
     ):
         _seed(device, seed)
         try:
@@ -120,6 +119,11 @@ def prepared(model: nn.Module, device: torch.device, seed: int) -> Iterator[nn.M
                 if parameter.device != home:
                     parameter.data = parameter.data.to(home)
             _restore(buffers)
+
+
+def _uncompiled() -> AbstractContextManager[Any]:
+    """Compiled modules and functions run as they were written; where nothing was compiled, nothing is imported."""
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
 
 
 def _seed(device: torch.device, seed: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchesegeta.errors import IncompatibleError
+from torchesegeta.rules.base import NoRule
 from torchesegeta.rules.calls import Call
 
 
@@ -17,14 +17,14 @@ def decompose(call: Call) -> Callable[[], Any] | None:
     """The attention as plain operations; None for other calls.
 
     Raises:
-        IncompatibleError: It drops values at random, or groups its queries.
+        NoRule: It drops values at random, or groups its queries.
     """
     if call.name != "scaled_dot_product_attention":
         return None
     query, key, value = (call.argument(i, name) for i, name in enumerate(("query", "key", "value")))
     mask, causal = call.argument(3, "attn_mask"), call.argument(5, "is_causal", False)
     if call.argument(4, "dropout_p", 0.0) or call.options.get("enable_gqa"):
-        raise IncompatibleError("DeepLIFT has no rule for attention with dropout or grouped queries")
+        raise NoRule("DeepLIFT has no rule for attention with dropout or grouped queries")
     scale = call.options.get("scale") or 1 / sqrt(query.shape[-1])
 
     def attention() -> Tensor:

@@ -15,7 +15,7 @@ LINEAR = re.compile(
     r"Narrow|Diagonal|Repeat|Roll|Flip|Rot90|Unfold|Im2Col|Col2Im|Tril|Triu|ConstantPadNd|"
     r"(Reflection|Replication)Pad[123]D|PixelShuffle|PixelUnshuffle|ChannelShuffle|MaskedFill|MaskedSelect|"
     r"Mean|Sum|Nansum|Cumsum|AvgPool[23]D|(Mkldnn)?AdaptiveAvgPool[23]D|Upsample\w+|GridSampler[23]D|"
-    r"(Native|Cudnn|Miopen)BatchNorm|Fill|Zero|IndexPut|SelectScatter|SliceScatter|Embedding)"
+    r"(Native|Cudnn|Miopen)BatchNorm|NativeBatchNormLegitNoTraining|Fill|Zero|IndexPut|SelectScatter|SliceScatter|Embedding)"
 )
 MULTILINEAR = re.compile(
     r"(Mul|Div|Mm|Bmm|Addmm|Addbmm|Baddbmm|Mv|Dot|Linear|(Mkldnn|Cudnn|Miopen|Thnn)?Conv\w*|"

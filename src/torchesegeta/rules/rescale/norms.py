@@ -10,18 +10,21 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from torchesegeta.errors import IncompatibleError
-from torchesegeta.rules.base import Backward, Step
+from torchesegeta.rules.base import Backward, NoRule, Step
 from torchesegeta.rules.calls import Call
 
 EPSILON = 1e-5
+NORMS = frozenset(
+    {"instance_norm", "group_norm", "layer_norm", "native_group_norm", "native_layer_norm", "_native_batch_norm_legit"}
+)
+"""Their names, also in decomposed programs."""
 
 
 def step(call: Call) -> Step | None:
     """The step of an instance, group or layer norm, or None.
 
     Raises:
-        IncompatibleError: A batch norm takes its statistics from the batch.
+        NoRule: A batch norm takes its statistics from the batch.
     """
     x = call.operand
     if x is None:
@@ -38,7 +41,17 @@ def step(call: Call) -> Step | None:
             axes, weight = len(call.argument(1, "normalized_shape")), call.argument(2, "weight")
             return Step((x,), _normalised(call, lambda t: t.flatten(-axes), weight, call.argument(4, "eps", EPSILON)))
         case "batch_norm" if call.argument(5, "training", False):
-            raise IncompatibleError("DeepLIFT has no rule for a batch norm without running statistics")
+            raise NoRule("DeepLIFT has no rule for a batch norm without running statistics")
+        case "native_group_norm":
+            groups, weight = call.arguments[6], _by_channel(call.argument(1, "weight"), x)
+            return Step((x,), _normalised(call, lambda t: t.reshape(len(t), groups, -1), weight, call.arguments[7]))
+        case "native_layer_norm":
+            axes, weight = len(call.arguments[1]), call.argument(2, "weight")
+            return Step((x,), _normalised(call, lambda t: t.flatten(-axes), weight, call.arguments[4]))
+        case "_native_batch_norm_legit" if call.arguments[3] is True and len(x) == 1:
+            # Without running statistics: what a decomposed program makes of an instance norm, all images in one.
+            weight = _by_channel(call.argument(1, "weight"), x)
+            return Step((x,), _normalised(call, lambda t: t.flatten(2), weight, call.arguments[5]))
     return None
 
 

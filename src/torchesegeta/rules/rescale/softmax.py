@@ -8,12 +8,15 @@ from torch import Tensor
 from torchesegeta.rules.base import Backward, Step
 from torchesegeta.rules.calls import Call
 
+SOFTMAX = frozenset({"softmax", "log_softmax", "logsumexp"})
+
 
 def step(call: Call) -> Step | None:
     """The step of one of them, or None."""
-    if call.name not in ("softmax", "log_softmax", "logsumexp") or call.operand is None:
+    if call.name not in SOFTMAX or call.operand is None:
         return None
     axis = call.argument(1, "dim")
+    axis = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
     if not isinstance(axis, int):
         return None
 
