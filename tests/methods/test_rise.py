@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -72,3 +74,13 @@ def test_targets_together_are_as_each_alone(normalise: str, chunk_size: int) -> 
         assert mine.values is not None and alone.values is not None
         torch.testing.assert_close(mine.values, alone.values)
         assert mine.measures == pytest.approx(alone.measures, rel=1e-4)
+
+
+def test_half_precision_sums_are_not() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(180, 2))
+    image, method = torch.rand(1, 9, 10), {"name": "rise", "masks": 3000, "cells": 4}
+    full, half = (te.explain(net, image, [method], target=0)[0] for net in (copy.deepcopy(model), model.half()))
+    assert full.values is not None and half.values is not None
+    assert half.measures == pytest.approx(full.measures, rel=0.02)
+    assert float((half.values - full.values).abs().max()) < 0.02 * float(full.values.max() - full.values.min())
