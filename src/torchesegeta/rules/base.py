@@ -7,7 +7,7 @@ the operation's own output and says how a gradient goes back through it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -51,11 +51,14 @@ class Rule(ABC):
         needs_baseline: Whether its steps take the operation's inputs at a baseline too, after the image's; such a rule
             also covers the score's own operations.
         may_match_nothing: Whether it is right on a model without any operation that it names.
+        keeps_output: Whether every step puts out what the operation itself does with its own arguments; the output is
+            then the plain one by construction, and no plain pass is made to compare them.
     """
 
     name: ClassVar[str]
     needs_baseline: ClassVar[bool] = False
     may_match_nothing: ClassVar[bool] = False
+    keeps_output: ClassVar[bool] = False
 
     @abstractmethod
     def step(self, call: Call) -> Step | None:
@@ -69,6 +72,10 @@ class Rule(ABC):
             node: The node.
             inputs: How many of its inputs depend on the image.
         """
+
+    def amplifies(self, matched: Iterable[str]) -> bool:
+        """Whether operations, by name, may blow a baseline's rounding up; only for rules that need one."""
+        return False
 
     def decompose(self, call: Call) -> Callable[[], Any] | None:
         """A fused operation written out in plain ones, which then meet the rule; None for most."""

@@ -114,7 +114,7 @@ class Points(ABC):
     weights: Tensor
     """(count,): the weights of the points; they add up to 1."""
     is_image = False
-    """Whether the only point is the image itself: its pass may bind the target."""
+    """Whether every point is the image itself: the first pass may bind the target."""
 
     @abstractmethod
     def at(self, indices: range) -> Tensor:

@@ -45,9 +45,11 @@ class Contrast(Sweep):
         return [end.add(draw, alpha=size) for end, draw in zip(self.ends(image, key), draws, strict=True)]
 
     def passes(self, targets: int, reads: Sequence[Read], count: int | None = None) -> dict[str, int]:
-        """See `Sweep.passes`: the tape tells the score at every baseline; nudged it takes a pass more."""
-        planned = super().passes(targets, reads, count)
-        return {**planned, "forward": planned["forward"] + self.count - 1}
+        """See `Sweep.passes`: the tape tells the score at every baseline.
+
+        A model whose operations may blow up rounding takes a forward pass more for each, at the nudged baseline.
+        """
+        return {**super().passes(targets, reads, count), "forward": 2 * self.count}
 
     def points(self, image: Tensor, key: str) -> Points:
         """See `Sweep.points`."""
@@ -55,6 +57,8 @@ class Contrast(Sweep):
 
 
 class _Against(Points):
+    is_image = True
+
     def __init__(self, image: Tensor, origins: list[Tensor]) -> None:
         self.image, self.origins = image, origins
         self.weights = torch.full((len(origins),), 1 / len(origins), dtype=image.dtype, device=image.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -36,7 +36,14 @@ class RuledPass:
 
 
 def ruled_pass(
-    session: Session, batch: Tensor, reference: Tensor | None, layers: Sequence[str], rule: Rule, *, scored: bool
+    session: Session,
+    batch: Tensor,
+    reference: Tensor | None,
+    layers: Sequence[str],
+    rule: Rule,
+    opened: Callable[[Tensor], None],
+    *,
+    scored: bool,
 ) -> RuledPass:
     """Run a batch forward under a rule.
 
@@ -46,41 +53,50 @@ def ruled_pass(
         reference: (B, C, *spatial), the baselines of a rule that needs them.
         layers: To record.
         rule: What changes.
+        opened: Called with the raw output before anything is scored; the target is bound afterwards.
         scored: Whether scores are wanted.
 
     Raises:
         IncompatibleError: The rule matches nothing, or does not see or know all that it should.
     """
     check_model(rule, session.runner.model)
-    tape, before = (None, None) if reference is None else _tape(session, reference, layers, rule)
-    mode = RuleMode(rule, tape)
+    tape = None if reference is None else Tape()
+    recorder, mode = RuleMode(rule, tape, recording=True), RuleMode(rule, tape)
+    start, before = (None, None) if reference is None else _at_baseline(session, reference, layers, recorder)
     with under(mode):
         output, capture = forward_pass(session, batch, layers, scored=True)
-        assert output is not None
-        matched = dict(mode.matched)
-        scores = finite_scores(session, output) if scored and rule.needs_baseline else None
+    assert output is not None
+    matched = dict(mode.matched)
+    opened(output)
+    end, scores = output, None
+    if scored and reference is not None and start is not None:  # the score's own operations are under the rule too
+        with torch.no_grad(), under(recorder):
+            session.remember(reference, finite_scores(session, start))
+        with under(mode):
+            scores = end = finite_scores(session, output)
+    elif scored:
+        scores = finite_scores(session, output)
     if tape is not None:
         tape.check_empty()
     if not matched and not rule.may_match_nothing:
         raise IncompatibleError(f"{rule.name} found no activation to act on in this model; its map would be plain")
-    if scores is None and scored:
-        scores = finite_scores(session, output)
-    ends = [output.grad_fn if scores is None else scores.grad_fn if rule.needs_baseline else output.grad_fn]
-    audit(rule, ends, get_gradient_edge(batch).node)
+    audit(rule, [end.grad_fn], get_gradient_edge(batch).node)
     return RuledPass(output, capture, scores, matched, before)
 
 
 @torch.no_grad()
-def _tape(session: Session, reference: Tensor, layers: Sequence[str], rule: Rule) -> tuple[Tape, Capture]:
-    tape, capture = Tape(), Capture(layers, session.runner.calls)
-    with under(RuleMode(rule, tape, recording=True)), capture.watching(session.runner.model):
-        scores = finite_scores(session, session.runner.forward(reference, session.image.extras))
-    session.remember(reference, scores)
-    return tape, capture
+def _at_baseline(
+    session: Session, reference: Tensor, layers: Sequence[str], recorder: RuleMode
+) -> tuple[Tensor, Capture]:
+    """The raw output and the records of layers at the baselines, with what the tape needs of them."""
+    capture = Capture(layers, session.runner.calls)
+    with under(recorder), capture.watching(session.runner.model):
+        output = session.runner.forward(reference, session.image.extras)
+    return output, capture
 
 
 def check_against_plain(session: Session, rule: Rule, batch: Tensor, output: Tensor) -> None:
-    """Compare the output of a ruled pass with that of a plain one.
+    """Compare the output of a ruled pass with that of a plain one, which is made where the rule may change it.
 
     Raises:
         IncompatibleError: They differ.
@@ -88,6 +104,8 @@ def check_against_plain(session: Session, rule: Rule, batch: Tensor, output: Ten
     first = batch[:1].detach()
     if session.output is not None and torch.equal(first[0], session.data):
         plain = session.output
+    elif rule.keeps_output:
+        return
     else:
         with torch.no_grad():
             plain = session.runner.forward(first, session.image.extras)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from torchesegeta.errors import ModelError
+from torchesegeta.errors import IncompatibleError, ModelError
 from torchesegeta.models.output import pick_output
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.targets import OutputInfo
@@ -82,6 +82,8 @@ class Runner:
     def _call(self, points: Tensor, others: list[Tensor]) -> Any:
         try:
             return self.model(points, *others)
+        except IncompatibleError:
+            raise  # a rule's, of an operation in the model
         except Exception as error:
             if is_out_of_memory(error):
                 raise
