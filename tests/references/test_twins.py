@@ -56,13 +56,15 @@ RISE: list[Row] = [
     {"masks": 5, "cells": 4, "baseline": baseline, "normalise": "expected", "share": 0.3},
     {"masks": 4, "cells": 2, "normalise": "count"},
 ]
+REVEAL: Row = {"rule": "reveal_cancel"}
+CONTRAST: list[Row] = [{"baseline": baseline}, REVEAL, {"baseline": baseline, **REVEAL}]
 RULES = ("riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
 ALONG: list[Row] = [*PATH, *({"steps": 6, "quadrature": rule} for rule in RULES)]
 
 TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "deconvolution": (IMAGE, [{}]),
-    "deeplift": (IMAGE, [{}, {"baseline": 0.25}, {"baseline": baseline}]),
-    "deeplift_shap": (IMAGE, [{"baselines": baselines}]),
+    "deeplift": (IMAGE, [{}, {"baseline": 0.25}, *CONTRAST]),
+    "deeplift_shap": (IMAGE, [{"baselines": baselines}, {"baselines": baselines, **REVEAL}]),
     "ablation_cam": (LAYERS, CAM),
     "blur_integrated_gradients": (IMAGE, [{"steps": 4, "sigma": 2.0}, {"steps": 3, "sigma": 0.7}]),
     "captum": (IMAGE, [{}]),
@@ -90,8 +92,8 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "layer_activation_guided_backprop": (LAYERS, [{}, {"filter": 2}]),
     "layer_cam": (LAYERS, CAM),
     "layer_conductance": (LAYERS, ALONG),
-    "layer_deeplift": (LAYERS, [{}, {"baseline": baseline}]),
-    "layer_deeplift_shap": (LAYERS, [{"baselines": baselines}]),
+    "layer_deeplift": (LAYERS, [{}, *CONTRAST]),
+    "layer_deeplift_shap": (LAYERS, [{"baselines": baselines}, {"baselines": baselines, **REVEAL}]),
     "layer_gradcam": (LAYERS, [{}, {"relu": True}]),
     "layer_gradient_shap": (LAYERS, MIXED),
     "layer_gradient_x_activation": (LAYERS, [{}]),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Literal
 
+from pydantic import Field
 from torch import Tensor
 
 from torchesegeta.baselines import Baseline, baseline_warning
 from torchesegeta.methods.base import Context, Method
 from torchesegeta.methods.path_method import completeness_gap, share_of_change
 from torchesegeta.methods.readouts import WeightedSum, layer_gradient, need, share_of_score
+from torchesegeta.rules import DeepLift, RevealCancel
 from torchesegeta.sweeps import Contrast, Read, Readout, Sample, Sweep
 
 LARGE_GAP = 1e-3
@@ -30,13 +33,19 @@ class DeepLiftMethod(Method):
     family = "Rule"
     quantity = "share of the score"
 
+    rule: Literal["rescale", "reveal_cancel"] = Field(
+        "rescale",
+        description="How a nonlinear operation shares out its change: by quotients of differences, or apart for what "
+        "pushes up and what pulls down (slower; not for norms over the image, attention, products of activations).",
+    )
+
     @abstractmethod
     def origins(self) -> tuple[Baseline, ...]:
         """The baselines."""
 
     def sweeps(self) -> tuple[Sweep, ...]:
         """The image against each baseline."""
-        return (Contrast(self.origins()),)
+        return (Contrast(self.origins(), RevealCancel() if self.rule == "reveal_cancel" else DeepLift()),)
 
     def readout(self, context: Context) -> Readout:
         """(C, *spatial)."""

@@ -6,12 +6,14 @@ from torchesegeta.rules.deconvolution import Deconvolution
 from torchesegeta.rules.deeplift import DeepLift
 from torchesegeta.rules.guided import Guided
 from torchesegeta.rules.mode import RuleMode, check_model, check_output, under
+from torchesegeta.rules.reveal_cancel import RevealCancel
 from torchesegeta.rules.tape import Tape
 
 __all__ = [
     "DeepLift",
     "Deconvolution",
     "Guided",
+    "RevealCancel",
     "Rule",
     "RuleMode",
     "Tape",

@@ -53,12 +53,15 @@ class Rule(ABC):
         may_match_nothing: Whether it is right on a model without any operation that it names.
         keeps_output: Whether every step puts out what the operation itself does with its own arguments; the output is
             then the plain one by construction, and no plain pass is made to compare them.
+        in_parts: Whether each point is run as two rows, the baseline with what rises and with what falls on the way to
+            the image, in one batch; an operation's tensors then hold all rising rows before all falling ones.
     """
 
     name: ClassVar[str]
     needs_baseline: ClassVar[bool] = False
     may_match_nothing: ClassVar[bool] = False
     keeps_output: ClassVar[bool] = False
+    in_parts: ClassVar[bool] = False
 
     @abstractmethod
     def step(self, call: Call) -> Step | None:

@@ -26,8 +26,8 @@ class Contrast(Sweep):
 
     @property
     def count(self) -> int:
-        """One for each baseline."""
-        return len(self.origins)
+        """One for each baseline; two where differences are taken apart."""
+        return len(self.origins) * (2 if self.rule.in_parts else 1)
 
     @property
     def needs_ends(self) -> bool:
@@ -41,7 +41,7 @@ class Contrast(Sweep):
     def nudged(self, image: Tensor, key: str) -> list[Tensor]:
         """Norms may blow a constant baseline's rounding up to the size of the score."""
         size = TRACE * float(image.max() - image.min())
-        draws = (normal(tuple(image.shape), f"{key}|nudge", number).to(image) for number in range(self.count))
+        draws = (normal(tuple(image.shape), f"{key}|nudge", number).to(image) for number in range(len(self.origins)))
         return [end.add(draw, alpha=size) for end, draw in zip(self.ends(image, key), draws, strict=True)]
 
     def passes(self, targets: int, reads: Sequence[Read], count: int | None = None) -> dict[str, int]:
@@ -53,7 +53,7 @@ class Contrast(Sweep):
 
     def points(self, image: Tensor, key: str) -> Points:
         """See `Sweep.points`."""
-        return _Against(image, self.ends(image, key))
+        return (_Parts if self.rule.in_parts else _Against)(image, self.ends(image, key))
 
 
 class _Against(Points):
@@ -68,6 +68,26 @@ class _Against(Points):
 
     def reference(self, indices: range) -> Tensor:
         return torch.stack([self.origins[i] for i in indices])
+
+    def input_change(self, indices: range) -> Tensor:
+        return self.at(indices) - self.reference(indices)
+
+
+class _Parts(Points):
+    """What rises on the way from each baseline to the image, and what falls."""
+
+    together = 2
+
+    def __init__(self, image: Tensor, origins: list[Tensor]) -> None:
+        self.image, self.origins = image, origins
+        self.weights = torch.full((2 * len(origins),), 1 / len(origins), dtype=image.dtype, device=image.device)
+
+    def at(self, indices: range) -> Tensor:
+        ways = (torch.minimum if i % 2 else torch.maximum for i in indices)
+        return torch.stack([way(self.image, self.origins[i // 2]) for way, i in zip(ways, indices, strict=True)])
+
+    def reference(self, indices: range) -> Tensor:
+        return torch.stack([self.origins[i // 2] for i in indices])
 
     def input_change(self, indices: range) -> Tensor:
         return self.at(indices) - self.reference(indices)

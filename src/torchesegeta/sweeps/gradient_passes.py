@@ -79,7 +79,7 @@ class GradientPasses:
             self._bind(scored)
             raise
         if known and not self.matched:
-            check_against_plain(self.session, rule, batch, passed.output)
+            check_against_plain(self.session, rule, batch, passed)
         self.matched, self.before = passed.matched, passed.before
         return passed.capture, passed.scores
 

@@ -26,6 +26,7 @@ class RuledPass:
         scores: (B, K), where they were asked for.
         matched: How many operations the rule took over, by name.
         before: Records of layers at the baselines of a rule that needs them.
+        start: Raw output there.
     """
 
     output: Tensor
@@ -33,6 +34,7 @@ class RuledPass:
     scores: Tensor | None
     matched: dict[str, int] = field(default_factory=dict)
     before: Capture | None = None
+    start: Tensor | None = None
 
 
 def ruled_pass(
@@ -81,7 +83,7 @@ def ruled_pass(
     if not matched and not rule.may_match_nothing:
         raise IncompatibleError(f"{rule.name} found no activation to act on in this model; its map would be plain")
     audit(rule, [end.grad_fn], get_gradient_edge(batch).node)
-    return RuledPass(output, capture, scores, matched, before)
+    return RuledPass(output, capture, scores, matched, before, start)
 
 
 @torch.no_grad()
@@ -95,13 +97,15 @@ def _at_baseline(
     return output, capture
 
 
-def check_against_plain(session: Session, rule: Rule, batch: Tensor, output: Tensor) -> None:
+def check_against_plain(session: Session, rule: Rule, batch: Tensor, passed: RuledPass) -> None:
     """Compare the output of a ruled pass with that of a plain one, which is made where the rule may change it.
 
     Raises:
         IncompatibleError: They differ.
     """
-    first = batch[:1].detach()
+    first, output = batch[:1].detach(), passed.output[:1]
+    if rule.in_parts and passed.start is not None:
+        first, output = session.data[None], passed.output[:2].sum(0, keepdim=True) - passed.start[:1]
     if session.output is not None and torch.equal(first[0], session.data):
         plain = session.output
     elif rule.keeps_output:
@@ -109,4 +113,4 @@ def check_against_plain(session: Session, rule: Rule, batch: Tensor, output: Ten
     else:
         with torch.no_grad():
             plain = session.runner.forward(first, session.image.extras)
-    check_output(rule, output[:1], plain)
+    check_output(rule, output, plain)
