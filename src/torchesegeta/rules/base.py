@@ -53,8 +53,8 @@ class Rule(ABC):
         may_match_nothing: Whether it is right on a model without any operation that it names.
         keeps_output: Whether every step puts out what the operation itself does with its own arguments; the output is
             then the plain one by construction, and no plain pass is made to compare them.
-        in_parts: Whether each point is run as two rows, the baseline with what rises and with what falls on the way to
-            the image, in one batch; an operation's tensors then hold all rising rows before all falling ones.
+        in_parts: Whether a batch holds three rows: the baseline with what rises on the way to the image, the baseline
+            with what falls, and the image.
     """
 
     name: ClassVar[str]

@@ -1,7 +1,8 @@
 """DeepLIFT's reveal-cancel rule (Shrikumar et al. 2017, arXiv:1704.02685, section 3.5.3).
 
-What pushes a neuron up and what pulls it down since the baseline x₀ go separate ways: Δx = Δx⁺ + Δx⁻. A pass runs two
-rows, x₀ + Δx⁺ and x₀ + Δx⁻, so every tensor of the model carries both parts, and gradients are multipliers of each.
+What pushes a neuron up and what pulls it down since the baseline x₀ go separate ways: Δx = Δx⁺ + Δx⁻. A pass runs three
+rows, x₀ + Δx⁺, x₀ + Δx⁻ and the image itself, so every tensor of the model carries both parts, and the gradients of the
+first two rows are the multipliers of each. The third only tells what Δx is, to the last bit: its sign decides.
 
 - Matrices (convolution, linear): Δy⁺ is the sum of the w·Δx above zero, Δy⁻ of those below, each with half of Δx = 0.
 - Other linear operations hand the parts on; where a factor is negative they change places.
@@ -30,15 +31,13 @@ MATRICES = frozenset(
     {"linear", *(f"{name}{dims}d" for name in ("conv", "conv_transpose") for dims in (1, 2, 3))},
 )
 BOUNDED = frozenset({"sqrt", "rsqrt", "reciprocal", "log", "log1p"})
-ROUNDING = 8
-"""Units in the last place that a sum of parts may be off."""
 SIGNED = re.compile(r"Sub|Rsub|Neg|\w*BatchNorm|\w*Bicubic\w*|GridSampler\w*")
 """Linear operations with weights below zero, which must not hand the parts on as they are."""
 
 
 @dataclass(frozen=True)
 class RevealCancel(Rule):
-    """Positive and negative parts of each difference, apart; needs single points as two rows."""
+    """Positive and negative parts of each difference, apart."""
 
     name: ClassVar[str] = "DeepLIFT (reveal-cancel)"
     needs_baseline: ClassVar[bool] = True
@@ -68,31 +67,24 @@ def _matrix(call: Call) -> Step | None:
     def run(*inputs: Tensor) -> tuple[Tensor, Backward]:
         z, w, z0, w0 = inputs
         _require_same(w, w0, "weights that depend on the image")
-        up, down, change, x0 = w.clamp(min=0), w.clamp(max=0), _change(z, z0), z0.chunk(2)[0]
+        up, down, x, x0 = w.clamp(min=0), w.clamp(max=0), z.chunk(3)[2], z0.chunk(3)[0]
+        change = x - x0
         with torch.enable_grad():
             rise, fall = (part.requires_grad_(True) for part in (change.clamp(min=0), change.clamp(max=0)))
             risen = [_without_bias(call, rise, up), _without_bias(call, rise, down)]
             fallen = [_without_bias(call, fall, down), _without_bias(call, fall, up)]
-        share, y0 = (change.sign() + 1) / 2, call.on(x0)
+        share, (y0, y) = (change.sign() + 1) / 2, call.on(torch.cat([x0, x])).chunk(2)
 
         def back(g: Tensor) -> list[Tensor | None]:
-            halves = list(g.chunk(2))
-            (of_rise,) = torch.autograd.grad(risen, rise, halves, retain_graph=True)
-            (of_fall,) = torch.autograd.grad(fallen, fall, halves, retain_graph=True)
+            parts = list(g.chunk(3)[:2])
+            (of_rise,) = torch.autograd.grad(risen, rise, parts, retain_graph=True)
+            (of_fall,) = torch.autograd.grad(fallen, fall, parts, retain_graph=True)
             multiplier = torch.lerp(of_fall, of_rise, share)
-            return [torch.cat([multiplier, multiplier]), None]
+            return [torch.cat([multiplier, multiplier, torch.zeros_like(multiplier)]), None]
 
-        return torch.cat([y0 + a.detach() + b.detach() for a, b in zip(risen, fallen, strict=True)]), back
+        return torch.cat([*(y0 + a.detach() + b.detach() for a, b in zip(risen, fallen, strict=True)), y]), back
 
     return Step((x, weight), run)
-
-
-def _change(z: Tensor, z0: Tensor) -> Tensor:
-    """Δx; zero where it is rounding, for the sign decides where all of it goes: a ReLU that is shut at both ends."""
-    (u, v), x0 = z.chunk(2), z0.chunk(2)[0]
-    change = (u - x0) + (v - x0)
-    rounding = ROUNDING * torch.finfo(z.dtype).eps * (u.abs() + v.abs() + x0.abs())
-    return change.masked_fill_(change.abs() <= rounding, 0)
 
 
 def _without_bias(call: Call, x: Tensor, weight: Tensor) -> Tensor:
@@ -151,10 +143,8 @@ def _difference(call: Call) -> Step | None:
         y, back = _natural(call.on, tuple(pair))
 
         def through(g: Tensor) -> list[Tensor | None]:
-            slopes = list(back(g))
-            if varies:
-                slopes[taken] = _exchanged(slopes[taken])
-            return slopes
+            slopes = back(g)
+            return [_exchanged(t) if varies and i == taken and t is not None else t for i, t in enumerate(slopes)]
 
         return y, through
 
@@ -169,22 +159,21 @@ def _nonlinear(call: Call) -> Step | None:
     (source,), rescale = inner.inputs, inner.run
 
     def run(*inputs: Tensor) -> tuple[Any, Backward]:
-        (u, v), x0 = inputs[0].chunk(2), inputs[1].chunk(2)[0]
-        x = torch.where(v == x0, u, v + (u - x0))  # exactly one end where a part is zero, so that ties stay ties
+        (u, v, x), x0 = inputs[0].chunk(3), inputs[1].chunk(3)[0]
         output, back = rescale(torch.cat([u, x, v, x]), torch.cat([x0, v, x0, u]))
         at_u, at_x, at_v, _ = _first(output).chunk(4)
         start = _first(call.on(x0))
         risen, fallen = (at_u - start) + (at_x - at_v), (at_v - start) + (at_x - at_u)
-        result = torch.cat([start + risen / 2, start + fallen / 2])
+        result = torch.cat([start + risen / 2, start + fallen / 2, at_x])
 
         def apart(g: Tensor) -> list[Tensor]:
-            up, down = (g / 2).chunk(2)
+            up, down, _ = (g / 2).chunk(3)
             (shares,) = back(torch.cat([up, up, down, down]))
             assert shares is not None
             before, after, before_down, after_down = shares.chunk(4)
-            return [torch.cat([before + after, before_down + after_down])]
+            return [torch.cat([before + after, before_down + after_down, torch.zeros_like(before)])]
 
-        return (result, *output[1:]) if isinstance(output, tuple) else result, apart
+        return (result, _winners(output[1])) if isinstance(output, tuple) else result, apart
 
     return Step((source,), run)
 
@@ -193,6 +182,12 @@ def _is_bounded(call: Call) -> bool:
     """Whether a function is not defined everywhere: states between the two inputs may lie where it is not."""
     exponent = call.argument(1, "exponent")
     return call.name in BOUNDED or (call.name == "pow" and not (exponent >= 0 and float(exponent).is_integer()))
+
+
+def _winners(indices: Tensor) -> Tensor:
+    """Of the three rows."""
+    at_u, at_x, at_v, _ = indices.chunk(4)
+    return torch.cat([at_u, at_v, at_x])
 
 
 def _first(output: Any) -> Tensor:
@@ -217,7 +212,8 @@ def _natural(function: Callable[..., Tensor], inputs: tuple[Tensor, ...]) -> tup
 
 def _exchanged(rows: Tensor) -> Tensor:
     """Both parts, the other way round."""
-    return rows.roll(len(rows) // 2, 0)
+    rising, falling, image = rows.chunk(3)
+    return torch.cat([falling, rising, image])
 
 
 def _require_same(value: Tensor, at_baseline: Tensor, what: str) -> None:

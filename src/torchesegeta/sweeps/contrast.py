@@ -26,8 +26,8 @@ class Contrast(Sweep):
 
     @property
     def count(self) -> int:
-        """One for each baseline; two where differences are taken apart."""
-        return len(self.origins) * (2 if self.rule.in_parts else 1)
+        """One for each baseline; three where differences are taken apart."""
+        return len(self.origins) * (3 if self.rule.in_parts else 1)
 
     @property
     def needs_ends(self) -> bool:
@@ -74,20 +74,24 @@ class _Against(Points):
 
 
 class _Parts(Points):
-    """What rises on the way from each baseline to the image, and what falls."""
+    """What rises on the way from each baseline to the image, what falls, and the image, which adds nothing."""
 
-    together = 2
+    together = 3
 
     def __init__(self, image: Tensor, origins: list[Tensor]) -> None:
         self.image, self.origins = image, origins
-        self.weights = torch.full((2 * len(origins),), 1 / len(origins), dtype=image.dtype, device=image.device)
+        share = 1 / len(origins)
+        self.weights = torch.tensor([share, share, 0] * len(origins), dtype=image.dtype, device=image.device)
 
     def at(self, indices: range) -> Tensor:
-        ways = (torch.minimum if i % 2 else torch.maximum for i in indices)
-        return torch.stack([way(self.image, self.origins[i // 2]) for way, i in zip(ways, indices, strict=True)])
+        return torch.stack([self._row(i) for i in indices])
+
+    def _row(self, index: int) -> Tensor:
+        way = (torch.maximum, torch.minimum, None)[index % 3]
+        return self.image if way is None else way(self.image, self.origins[index // 3])
 
     def reference(self, indices: range) -> Tensor:
-        return torch.stack([self.origins[i // 2] for i in indices])
+        return torch.stack([self.origins[i // 3] for i in indices])
 
     def input_change(self, indices: range) -> Tensor:
         return self.at(indices) - self.reference(indices)
