@@ -84,6 +84,14 @@ def test_peers_make_as_many_forward_passes() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Setting")
+def test_rules_are_timed_on_maps_that_agree() -> None:
+    from benchmarks.rules import rule_rows
+
+    assert {row.peer for row in rule_rows(1, quick=True)} == {"Captum 0.9"}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("section", list(bench.SECTIONS))
 def test_section_runs(section: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick", section])
