@@ -43,7 +43,6 @@ def test_methods_of_one_rule_share_their_sweep() -> None:
 
 
 def test_layer_that_cannot_be_recorded_costs_its_own_map_only() -> None:
-    norm = nn.InstanceNorm2d(2)
     head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
     net = nn.Sequential(nn.InstanceNorm2d(2), nn.ReLU(inplace=True), head)
     found = te.explain(net, image(), ["deeplift", "layer_deeplift"], 1, ["0"])
