@@ -1,33 +1,69 @@
-"""`make bench`: prints the table and keeps it under `benchmarks/results`."""
+"""`make bench`, or `python -m benchmarks SECTION …`: prints rows as they come and keeps them under `results`."""
 
 from __future__ import annotations
 
 import argparse
 import time
+import warnings
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from benchmarks.local import local_rows
+from benchmarks.masks import bare_rows, class_rows, peer_rows, target_rows
 from benchmarks.memory import memory_rows
-from benchmarks.speed import alone_rows, fused_rows, quiet
+from benchmarks.speed import alone_rows, gradient_rows, path_rows
 from benchmarks.startup import startup_rows
-from benchmarks.subject import Subject
-from benchmarks.table import keep, machine, markdown
+from benchmarks.table import Row, Table, head, line, machine
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def mask_rows(pairs: int, quick: bool) -> Iterable[Row]:
+    """All there is to say of masks."""
+    for rows in (peer_rows, target_rows, class_rows, bare_rows):
+        yield from rows(pairs, quick)
+    yield from local_rows(quick)
+
+
+SECTIONS: dict[str, Callable[[int, bool], Iterable[Row]]] = {
+    "gradients": gradient_rows,
+    "paths": path_rows,
+    "alone": alone_rows,
+    "memory": memory_rows,
+    "masks": mask_rows,
+    "startup": startup_rows,
+}
+"""Each takes the number of interleaved pairs of short passes and whether it is only to show that it runs."""
 
 
 def main() -> None:
-    """Run all, or with `--quick` a few pairs on a small network, to see that it runs."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a few pairs on a small network; the figures mean nothing")
-    quick = parser.parse_args().quick
-    subject = Subject(16, (4, 8, 8, 8)) if quick else Subject()
-    started = time.perf_counter()
-    rows = [
-        *quiet(lambda: fused_rows(subject, 1 if quick else 3, 3 if quick else 20)),
-        *quiet(lambda: alone_rows(subject, 2 if quick else 15)),
-        *([] if quick else memory_rows()),
-        *startup_rows(),
-    ]
-    print(f"{machine()}; {time.perf_counter() - started:.0f} s\n\n{markdown(rows)}")
-    keep(rows, Path(__file__).parent / "results")
+    """Run sections, all of them where none is named."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("sections", nargs="*", help=f"of {', '.join(SECTIONS)}; without: all")
+    parser.add_argument("--pairs", type=int, default=15, help="interleaved pairs of short passes")
+    parser.add_argument("--quick", action="store_true", help="show that it runs, on small networks; nothing is kept")
+    options = parser.parse_args()
+    if unknown := set(options.sections) - set(SECTIONS):
+        parser.error(f"unknown section: {', '.join(sorted(unknown))}; choose from {', '.join(SECTIONS)}")
+    print(machine())
+    for name in options.sections or SECTIONS:
+        run(name, 2 if options.quick else options.pairs, options.quick)
+
+
+def run(name: str, pairs: int, quick: bool) -> None:
+    """Run a section; a row that is there is not lost when a later one is cut off."""
+    table, started, rows = Table(RESULTS, list(SECTIONS)), time.perf_counter(), []
+    print(f"\n## {name}\n\n{head()}", flush=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Captum warns of the gradients it sets itself
+        for row in SECTIONS[name](pairs, quick):
+            print(line(row), flush=True)
+            rows.append(row)
+            if not quick:
+                table.add(name, row)
+    if not quick:
+        table.close(name, rows)
+    print(f"\n{time.perf_counter() - started:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

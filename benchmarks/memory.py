@@ -4,25 +4,45 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import statistics
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from unittest import mock
 
+import torch
+from torch import nn
+
+import torchesegeta as te
 from benchmarks.subject import Subject
 from benchmarks.table import Row
 from torchesegeta.sweeps.memory import PeakMemory, resident_peak
 
 SMALL = Subject(48, (8, 16, 32))
 LARGE = Subject()
+Method = dict[str, object]
 
 
-def _ours(subject: Subject, method: dict[str, object]) -> None:
-    import torchesegeta as te
+@dataclass(frozen=True)
+class OneConvolution(Subject):
+    """Next to nothing of a network: what remains is the method's own memory."""
 
+    size: int = 96
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """One convolution."""
+        torch.manual_seed(0)
+        return nn.Conv3d(1, 2, 3, padding=1)
+
+
+def _ours(subject: Subject, method: Method) -> None:
     te.explain(subject.model, subject.image, [method], target=subject.target, chunk_size=1)
 
 
-def _captum(subject: Subject, method: dict[str, object]) -> None:
+def _captum(subject: Subject, method: Method) -> None:
     import captum.attr as attr
 
     if method["name"] == "integrated_gradients":
@@ -33,22 +53,23 @@ def _captum(subject: Subject, method: dict[str, object]) -> None:
         tunnel.attribute(subject.image, target=0, nt_samples=method["samples"], nt_samples_batch_size=1)
 
 
-Call = Callable[[Subject, dict[str, object]], None]
+AT_ONCE = {"MALLOC_MMAP_THRESHOLD_": str(2**16)}
+"""Freed tensors go back to the system at once, so that a figure tells what a call holds, not how glibc's heap lies."""
+
+Call = Callable[[Subject, Method], None]
 
 
-def added(call: Call, subject: Subject, method: dict[str, object]) -> int:
-    """Bytes that a call adds at its peak: the median of three processes."""
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        return int(statistics.median(pool.apply(_measure, (call, subject, method)) for _ in range(3)))
+def added(call: Call, subject: Subject, method: Method, processes: int) -> int:
+    """Bytes that a call adds at its peak: the median of some processes."""
+    with mock.patch.dict(os.environ, AT_ONCE), multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        return int(statistics.median(pool.apply(_measure, (call, subject, method)) for _ in range(processes)))
 
 
-def _measure(call: Call, subject: Subject, method: dict[str, object]) -> int:
-    import torch
-
+def _measure(call: Call, subject: Subject, method: Method) -> int:
     warnings.simplefilter("ignore")
     _ = subject.target
     few = {k: 1 if isinstance(v, int) else v for k, v in method.items()}
-    call(Subject(16, subject.features), few)  # imports, thread pools
+    call(type(subject)(16, subject.features), few)  # imports, thread pools
     gc.collect()
     with PeakMemory(torch.device("cpu")):
         pass
@@ -57,28 +78,24 @@ def _measure(call: Call, subject: Subject, method: dict[str, object]) -> int:
     return (resident_peak() or 0) - before
 
 
-def memory_rows() -> list[Row]:
-    """Memory against the number of steps, and against Captum at one point at a time."""
-    rows = []
-    for name, count in (("integrated_gradients", "steps"), ("smoothgrad", "samples")):
-        few, many = (added(_ours, SMALL, {"name": name, count: n}) for n in (10, 200))
-        ratio = many / few
-        rows.append(
-            Row(
-                f"{name}: memory of 200 {count}", f"10 {count}", f"{ratio:.3f}", "", "0.95–1.05", abs(ratio - 1) <= 0.05
-            )
+def memory_rows(pairs: int, quick: bool) -> Iterator[Row]:
+    """Memory against the number of passes, and against Captum at one point at a time."""
+    tiny, processes, part = Subject(16, (4, 8)), 1 if quick else 3, 10 if quick else 1
+    counted = (
+        ("integrated_gradients", "steps", SMALL, (10, 200)),
+        ("smoothgrad", "samples", SMALL, (10, 200)),
+        ("rise", "masks", OneConvolution(), (100, 1000)),
+    )
+    for name, count, subject, numbers in counted:
+        few, many = (
+            added(_ours, tiny if quick else subject, {"name": name, count: n // part}, processes) for n in numbers
         )
-    for name, count in (("integrated_gradients", "steps"), ("smoothgrad", "samples")):
-        method: dict[str, object] = {"name": name, count: 6}
-        share = added(_ours, LARGE, method) / added(_captum, LARGE, method)
-        rows.append(
-            Row(
-                f"{name}: memory, one point at a time",
-                "Captum 0.9",
-                f"{share:.2f} of its memory",
-                "",
-                "≤ 1.00",
-                share <= 1,
-            )
-        )
-    return rows
+        share = many / max(few, 1)
+        what, peer = f"{name}: memory of {numbers[1]} {count}", f"{numbers[0]} {count}"
+        yield Row(what, peer, f"{share:.3f}", "", "0.95–1.05", abs(share - 1) <= 0.05)
+    large = tiny if quick else LARGE
+    for name, count, *_ in counted[:2]:
+        method: Method = {"name": name, count: 6}
+        share = added(_ours, large, method, processes) / max(added(_captum, large, method, processes), 1)
+        what = f"{name}: memory, one point at a time"
+        yield Row(what, "Captum 0.9", f"{share:.2f} of its memory", "", "≤ 1.00", share <= 1)

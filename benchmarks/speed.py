@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
 
 import captum.attr as attr
@@ -12,11 +11,15 @@ import torchesegeta as te
 from benchmarks import loops
 from benchmarks.loops import STEPS
 from benchmarks.subject import LAYERS, Subject
-from benchmarks.table import Row
-from benchmarks.timing import Ratio, Work, compare
+from benchmarks.table import Row, faster_row, slower_row
+from benchmarks.timing import Work, compare
 
+SMALL = Subject(16, (4, 8, 8, 8))
+"""To show that it runs."""
 THREE = LAYERS[1::2]
 GRADIENT = ["saliency", "input_x_gradient", "layer_activation", "layer_gradcam", "layer_gradient_x_activation"]
+PATH = ("integrated_gradients", "layer_conductance", "internal_influence")
+CAPTUM, ONE_BY_ONE = "Captum 0.9", "Captum 0.9, method by method"
 
 
 def explain(subject: Subject, methods: list[object], layers: tuple[str, ...] = ()) -> object:
@@ -44,33 +47,43 @@ def captum_path(subject: Subject, steps: int) -> None:
         attr.InternalInfluence(subject.scores, subject.layer(name)).attribute(subject.image, **one)
 
 
-def fused_rows(subject: Subject, pairs: int, steps: int) -> list[Row]:
-    """What sharing passes is worth."""
-    path = [{"name": n, "steps": steps} for n in ("integrated_gradients", "layer_conductance", "internal_influence")]
-    gradient = compare(lambda: explain(subject, list(GRADIENT), LAYERS), lambda: captum_gradient(subject), pairs)
-    # Minutes a pair: long enough to need no warming up.
-    along = compare(lambda: explain(subject, list(path), THREE), lambda: captum_path(subject, steps), 2, warm_up=False)
-    return [
-        _fused("23 gradient maps, 7 layers", gradient, 10),
-        _fused(f"integrated gradients ({steps} steps) + conductance and influence, 3 layers", along, 5),
-    ]
-
-
-def _fused(what: str, ratio: Ratio, at_least: float) -> Row:
-    times = 1 / ratio.median
-    spread = f"{1 / ratio.high:.1f}–{1 / ratio.low:.1f}"
-    return Row(
-        what, "Captum 0.9, method by method", f"{times:.1f} × faster", spread, f"≥ {at_least:g} ×", times >= at_least
+def gradient_rows(pairs: int, quick: bool) -> Iterator[Row]:
+    """One forward and one backward pass for 23 maps."""
+    subject = SMALL if quick else Subject()
+    ratio = compare(
+        lambda: explain(subject, list(GRADIENT), LAYERS), lambda: captum_gradient(subject), max(1, pairs // 3)
     )
+    yield faster_row("23 gradient maps, 7 layers", ONE_BY_ONE, ratio, 10)
 
 
-def alone_rows(subject: Subject, pairs: int) -> list[Row]:
+def path_rows(pairs: int, quick: bool) -> Iterator[Row]:
+    """One path for seven maps: minutes a pair, long enough for two pairs and no warming up."""
+    subject, steps = (SMALL, 3) if quick else (Subject(), 20)
+    path: list[object] = [{"name": name, "steps": steps} for name in PATH]
+    ratio = compare(
+        lambda: explain(subject, path, THREE), lambda: captum_path(subject, steps), min(2, pairs), warm_up=False
+    )
+    what = f"integrated gradients ({steps} steps) + conductance and influence, 3 layers"
+    yield faster_row(what, ONE_BY_ONE, ratio, 5)
+
+
+def alone_rows(pairs: int, quick: bool) -> Iterator[Row]:
     """One method at a time: nothing is shared, so nothing is gained; it must not cost more either."""
+    subject = SMALL if quick else Subject()
+    for name, ours, loop, captum in _alone(subject):
+        for peer, work in (("hand-written loop", loop), (CAPTUM, captum)):
+            yield slower_row(name, peer, compare(ours, work, pairs))
+    loop = partial(loops.saliency, subject)
+    yield slower_row("noise floor: the saliency loop", "itself", compare(loop, loop, pairs), at_most=None)
+
+
+def _alone(subject: Subject) -> list[tuple[str, Work, Work, Work]]:
+    """Each method: ours, the loop, Captum."""
     layer = "bottleneck"
     path = {"name": "integrated_gradients", "steps": STEPS}
     noise = {"name": "smoothgrad", "samples": STEPS}
     plain, tunnel = attr.IntegratedGradients(subject.scores), attr.NoiseTunnel(attr.Saliency(subject.scores))
-    cases: list[tuple[str, Work, Work, Work]] = [
+    return [
         (
             "saliency",
             partial(explain, subject, ["saliency"]),
@@ -96,25 +109,3 @@ def alone_rows(subject: Subject, pairs: int) -> list[Row]:
             lambda: tunnel.attribute(subject.image, target=0, nt_samples=STEPS, nt_samples_batch_size=1, abs=False),
         ),
     ]
-    rows = [row for case in cases for row in _alone(*case, pairs)]
-    itself = compare(cases[0][2], cases[0][2], pairs)
-    return [*rows, Row("noise floor: the saliency loop", "itself", f"{itself.median:.2f}", _spread(itself), "", None)]
-
-
-def _alone(name: str, ours: Work, loop: Work, captum: Work, pairs: int) -> list[Row]:
-    rows = []
-    for peer, work in (("hand-written loop", loop), ("Captum 0.9", captum)):
-        ratio = compare(ours, work, pairs)
-        rows.append(Row(name, peer, f"{ratio.median:.2f} of its time", _spread(ratio), "≤ 1.10", ratio.median <= 1.10))
-    return rows
-
-
-def _spread(ratio: Ratio) -> str:
-    return f"{ratio.low:.2f}–{ratio.high:.2f}"
-
-
-def quiet(work: Callable[[], list[Row]]) -> list[Row]:
-    """Captum warns of the gradients it sets itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return work()

@@ -11,11 +11,11 @@ from pathlib import Path
 from benchmarks.table import Row
 
 
-def startup_rows() -> list[Row]:
-    """`esegeta --help`, nine times."""
+def startup_rows(pairs: int, quick: bool) -> list[Row]:
+    """`esegeta --help`."""
     command = [str(Path(sys.executable).parent / "esegeta"), "--help"]
     times = []
-    for _ in range(9):
+    for _ in range(pairs):
         start = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
         times.append(time.perf_counter() - start)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+T = TypeVar("T")
 Work = Callable[[], object]
 
 
@@ -30,12 +32,17 @@ class Ratio:
     pairs: int
 
 
-def seconds_of(work: Work) -> float:
-    """Wall time of one call."""
+def timed(work: Callable[[], T]) -> tuple[T, float]:
+    """What a call gives, and its wall time in seconds."""
     gc.collect()
     start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    result = work()
+    return result, time.perf_counter() - start
+
+
+def seconds_of(work: Work) -> float:
+    """Wall time of one call."""
+    return timed(work)[1]
 
 
 def compare(ours: Work, theirs: Work, pairs: int, *, warm_up: bool = True) -> Ratio:
@@ -49,6 +56,11 @@ def compare(ours: Work, theirs: Work, pairs: int, *, warm_up: bool = True) -> Ra
         else:
             first, second = seconds_of(ours), seconds_of(theirs)
         times.append((first, second))
+    return ratio_of(times)
+
+
+def ratio_of(times: Sequence[tuple[float, float]]) -> Ratio:
+    """Of pairs of times, ours first."""
     ratios = sorted(a / b for a, b in times)
-    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive") if pairs > 1 else (ratios * 3)[:3]
-    return Ratio(statistics.median(ratios), low, high, statistics.median(a for a, _ in times), pairs)
+    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive") if len(times) > 1 else (ratios * 3)[:3]
+    return Ratio(statistics.median(ratios), low, high, statistics.median(a for a, _ in times), len(times))

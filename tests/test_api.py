@@ -212,6 +212,7 @@ def test_seeds(classifier: Net, image: Tensor) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"methods": []}, "methods: the list is empty; give at least one"),
         ({"methods": ["salency"]}, "methods[0]: method 'salency' does not exist; nearest: 'saliency'"),
         ({"methods": ["saliency", {"nam": "gradcam"}]}, "methods[1]: a method is a name or a mapping with a 'name'"),
         (
@@ -225,9 +226,9 @@ def test_seeds(classifier: Net, image: Tensor) -> None:
         ({"methods": [{"name": "saliency", "label": "a/b"}]}, "methods[0].label: 'a/b' cannot be part of a file name"),
         (
             {"layers": ["encoder.9"]},
-            "layers: layer 'encoder.9' does not exist in the model; nearest: 'encoder.",
+            "layers[0]: layer 'encoder.9' does not exist in the model; nearest: 'encoder.",
         ),
-        ({"layers": ["pool#x"]}, "layers: layer 'pool#x': 'x' is not a number; write name#call or name:output"),
+        ({"layers": ["pool#x"]}, "layers[0]: layer 'pool#x': 'x' is not a number; write name#call or name:output"),
         ({"target": "grau"}, "class 'grau' does not exist; nearest: 'grey'; allowed: background, grey, white"),
         ({"target": 3}, "class 3 does not exist; the model has the classes 0 to 2"),
         ({"target": {"kind": "multi"}}, "'multi' does not exist; nearest: 'multiclass'"),

@@ -93,13 +93,19 @@ def test_array(image: Tensor) -> None:
         parsed(torch.zeros(2, 3)).resolve(image)
 
 
-def test_resolving_gives_a_copy_in_the_image_s_dtype(image: Tensor) -> None:
+def test_resolving_gives_the_image_s_dtype_and_a_copy_of_an_array(image: Tensor) -> None:
     mine = torch.zeros_like(image)
     for value in (0, "zero", "minimum", "mean", "background", "blur", "noise", mine):
-        found = parsed(value).resolve(image.double())
-        assert found.dtype == torch.float64
-        found.add_(1)
+        assert parsed(value).resolve(image.double()).dtype == torch.float64
+    parsed(mine).resolve(image).add_(1)
     assert float(mine.abs().max()) == 0
+
+
+def test_a_constant_takes_no_memory(image: Tensor) -> None:
+    for value in (0.5, "zero", "minimum", "mean", "background"):
+        found = parsed(value).resolve(image)
+        assert found.shape == image.shape
+        assert found.untyped_storage().size() <= len(image) * image.element_size()
 
 
 def test_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,13 +16,13 @@ from torch.export import ExportedProgram
 
 from torchesegeta.attributions import Attributions
 from torchesegeta.devices import torch_device
-from torchesegeta.errors import ConfigError, IncompatibleError, InputError
+from torchesegeta.errors import ConfigError, InputError
 from torchesegeta.inputs import as_image
-from torchesegeta.jobs import group, run_job
+from torchesegeta.jobs import any_rule, group, run_job
 from torchesegeta.methods import Method
-from torchesegeta.models import as_module, format_of, model_dims
+from torchesegeta.models import as_module, model_dims
+from torchesegeta.plan.checks import check_layer_names
 from torchesegeta.sweeps import Runner, Session, layer_by_default, prepared, probe_layers
-from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.targets import OutputInfo, Target, parse_target
 from torchesegeta.targets.base import Activation
 from torchesegeta.tasks import Entry, make_tasks, need_default_layer, parse_methods
@@ -88,18 +89,18 @@ def explain(
     wanted, model = _target(target), as_module(model)
     info = OutputInfo(activation, tuple(class_names))
     images = _images(image, model)
+    session = partial(
+        Session,
+        target=wanted,
+        seed=seed,
+        chunk_size=chunk_size,
+        image_set=lambda: images,
+        keep_output=any_rule(method for _, method in parsed),
+    )
     with prepared(model, torch_device(device), seed) as ready:
         runner = Runner(ready, torch_device(device), info, output)
-        _check_layers(ready, parsed, layers)
-        maps = [
-            one
-            for item in images
-            for one in _explain_one(
-                Session(runner, item, wanted, seed=seed, chunk_size=chunk_size, image_set=lambda: images),
-                parsed,
-                layers,
-            )
-        ]
+        check_layer_names(ready, layers, parsed)
+        maps = [one for item in images for one in _explain_one(session(runner, item), parsed, layers)]
     return Attributions(maps, {item.name: item for item in images})
 
 
@@ -137,17 +138,6 @@ def _target(value: Any) -> Target:
         return parse_target(dict(value) if isinstance(value, Mapping) else value)
     except ValidationError as error:
         raise ConfigError(describe(error, "target")) from error
-
-
-def _check_layers(model: nn.Module, parsed: Sequence[tuple[str, Method]], layers: Sequence[str] | None) -> None:
-    if not format_of(model).layers:
-        return  # refused with each of its maps
-    own = ((f"methods: {label}: layers", getattr(method, "layers", None)) for label, method in parsed)
-    for path, names in (("layers", layers), *own):
-        try:
-            check_layers(model, names or ())
-        except IncompatibleError as error:
-            raise ConfigError(f"{path}: {error}") from error
 
 
 def _images(value: ImageLike | Sequence[ImageLike], model: nn.Module) -> list[Image]:

@@ -1,4 +1,7 @@
-"""Arrays as parameters: frozen, comparable and hashable by content, so that a sweep's specification stays a value."""
+"""Arrays as values: are they finite, and as parameters frozen, comparable and hashable by content.
+
+So a sweep's specification stays a value.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,24 @@ from torch import Tensor
 
 def fingerprint(tensor: Tensor) -> str:
     """SHA-256 of a tensor's dtype, shape and bytes."""
-    array = np.ascontiguousarray(tensor.detach().cpu().numpy())
+    plain = tensor.detach().cpu()
+    whole = plain.float() if plain.dtype == torch.bfloat16 else plain  # NumPy has no such type
+    array = np.ascontiguousarray(whole.numpy())
     digest = hashlib.sha256(f"{array.dtype}{array.shape}".encode())
     digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def at_least_single(tensor: Tensor) -> Tensor:
+    """In float32 where the values are narrower: sums of half precision overflow, and lose what is small."""
+    return tensor.float() if tensor.dtype.itemsize < 4 else tensor
+
+
+def count_not_finite(tensor: Tensor) -> int:
+    """How many values are NaN or infinite."""
+    if bool(torch.isfinite(tensor.sum())):  # then all terms are finite, and no copy was made to see it
+        return 0
+    return int((~torch.isfinite(tensor)).sum())
 
 
 class ArrayValue:

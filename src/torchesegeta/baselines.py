@@ -72,7 +72,7 @@ class Baseline(Strict):
             seed: Key of the random draws of `noise`.
 
         Returns:
-            (C, *spatial), on the image's device and in its dtype.
+            (C, *spatial), on the image's device and in its dtype; to be read only, for a constant takes no memory.
 
         Raises:
             IncompatibleError: A file or array does not fit the image.
@@ -81,13 +81,13 @@ class Baseline(Strict):
         shape = (-1,) + (1,) * (image.ndim - 1)
         match self.kind:
             case "constant" | "zero":
-                return torch.full_like(image, self.value if self.kind == "constant" else 0.0)
+                return image.new_tensor(self.value if self.kind == "constant" else 0.0).expand_as(image)
             case "minimum":
-                return flat.amin(1).view(shape).expand_as(image).clone()
+                return flat.amin(1).view(shape).expand_as(image)
             case "mean":
-                return flat.mean(1).view(shape).expand_as(image).clone()
+                return flat.mean(1).view(shape).expand_as(image)
             case "background":
-                return border_median(image).view(shape).expand_as(image).clone()
+                return border_median(image).view(shape).expand_as(image)
             case "blur":
                 return _blur(image, self.sigma or 5.0)
             case "noise":

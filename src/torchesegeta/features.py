@@ -93,14 +93,18 @@ class Windows(Regions):
     stride: tuple[int, ...]
     per_channel: bool = False
 
-    @cached_property
-    def corners(self) -> list[tuple[int, ...]]:
-        """First channel and first voxel of every window."""
-        starts = [
+    @property
+    def starts(self) -> list[range]:
+        """First voxels of the windows along each spatial axis."""
+        return [
             range(0, (max(0, ceil((n - w) / s)) + 1) * s, s)
             for n, w, s in zip(self.shape[1:], self.size, self.stride, strict=True)
         ]
-        return list(product(range(self.shape[0]) if self.per_channel else [0], *starts))
+
+    @cached_property
+    def corners(self) -> list[tuple[int, ...]]:
+        """First channel and first voxel of every window."""
+        return list(product(range(self.shape[0]) if self.per_channel else [0], *self.starts))
 
     @property
     def count(self) -> int:  # type: ignore[override]
@@ -120,15 +124,16 @@ class Windows(Regions):
         return copy
 
     def spread(self, values: Tensor) -> Tensor:
-        """See `Regions.spread`."""
-        channels = self.shape[0] if self.per_channel else 1
-        total = values.new_zeros((channels, *self.shape[1:]))
-        cover = torch.zeros_like(total)
-        for index, value in enumerate(values):
-            place = self.place(index)
-            total[place] += value
-            cover[place] += 1
-        return total / cover
+        """See `Regions.spread`.
+
+        The windows over a voxel are all combinations of those over it along each axis: one mean per axis.
+        """
+        values = values.view(-1, *map(len, self.starts))
+        for n, size, starts in zip(self.shape[1:], self.size, self.starts, strict=True):
+            past = torch.arange(n)[:, None] - torch.tensor(starts)
+            over = ((past >= 0) & (past < size)).to(values)
+            values = torch.tensordot(values, over / over.sum(1, keepdim=True), ([1], [1]))
+        return values
 
 
 class Features(Strict):

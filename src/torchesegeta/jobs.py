@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
+from torchesegeta.arrays import count_not_finite
 from torchesegeta.errors import EsegetaError, IncompatibleError
 from torchesegeta.methods import Context, Method
 from torchesegeta.sweeps import (
     NEEDS_LAYER,
     NEEDS_SCORE,
+    SEEDED,
     Measured,
     Read,
     Reader,
     Readout,
     Request,
+    Seed,
     Session,
     Sweep,
     run_sweep,
@@ -79,6 +82,17 @@ class Job:
             reads = [task.method.reads_of(number, place) for task in self.tasks for place in task.places]
             for kind, count in sweep.passes(targets, reads, points).items():
                 total[kind] += count
+            total["backward"] += points * self._seeded(number, targets)
+        return total
+
+    def _seeded(self, sweep: int, targets: int) -> int:
+        """Backward passes from seeds that a point of a sweep takes."""
+        total = 0
+        for task in self.tasks:
+            reads = {place: task.method.reads_of(sweep, place) for place in task.places}
+            layers = {task.method.seed_layer(place) for place, read in reads.items() if read & SEEDED}
+            contrasted = any(Read.CONTRAST in read for read in reads.values())
+            total += len(layers) * task.method.seed_count * (targets if contrasted else 1)
         return total
 
 
@@ -88,6 +102,11 @@ def group(tasks: Sequence[Task]) -> list[Job]:
     for task in tasks:
         by_sweeps.setdefault(task.method.sweeps_over(task.places), []).append(task)
     return [Job(first, tuple(members), tuple(further)) for (first, *further), members in by_sweeps.items()]
+
+
+def any_rule(methods: Iterable[Method]) -> bool:
+    """Whether some method reads a sweep under a rule."""
+    return any(sweep.rule is not None for method in methods for sweep in method.sweeps())
 
 
 def run_job(job: Job, session: Session, progress: Callable[[int, int], None] | None = None) -> Iterator[Attribution]:
@@ -190,6 +209,7 @@ class _Running:
     baseline_moves: Tensor | None = None
     baseline: Tensor | None = None
     opened: dict[tuple[str, str | None, int | None], Reader] = field(default_factory=dict)
+    seeds: dict[tuple[str, str], Seed] = field(default_factory=dict)
 
     def run(self, progress: Callable[[int, int], None] | None) -> Iterator[Attribution]:
         session, job = self.session, self.job
@@ -257,21 +277,26 @@ class _Running:
             return task.method.readout(self._context(place, target))
 
         reads = task.method.reads_of(number, place)
-        seed = task.method.seed if Read.SEEDED_GRADIENT in reads else None
+        seed = self._seed(task, place) if reads & SEEDED else None
         request = Request(reads, place if reads & NEEDS_LAYER else None, open_readout, seed)
-        if place is not None:
-            try:
-                check_layers(self.session.runner.model, [place])
-            except IncompatibleError as error:
-                request.error = error
+        try:
+            check_layers(self.session.runner.model, [*filter(None, [place]), *([] if seed is None else [seed.layer])])
+        except IncompatibleError as error:
+            request.error = error
         return request
+
+    def _seed(self, task: Task, place: str | None) -> Seed | None:
+        """The seed of a task's place; places that start from the same layer share it."""
+        layer = task.method.seed_layer(place)
+        return None if layer is None else self.seeds.setdefault((task.label, layer), Seed(layer, task.method.seeds))
 
     def _context(self, place: str | None, target: int | None) -> Context:
         change = None
         if self.baseline_scores is not None and target is not None:
             change = float(self.session.scores[target] - self.baseline_scores[target])
         noise = float(self.baseline_moves[target]) / abs(change) if self.baseline_moves is not None and change else None
-        return Context(self.session.data, place, self.baseline, change, noise)
+        score = None if target is None else float(self.session.scores[target])
+        return Context(self.session.data, place, self.baseline, change, noise, score)
 
     def _results(self, task: Task, place: str | None, error: Exception | None) -> Iterator[Attribution]:
         if error is not None:
@@ -300,9 +325,8 @@ class _Running:
 
     def _map(self, task: Task, place: str | None, reader: Reader) -> Attribution:
         values = reader.readout.finish().detach().to("cpu", torch.float32)
-        if not bool(torch.isfinite(values).all()):
-            count = int((~torch.isfinite(values)).sum())
-            raise ArithmeticError(f"{count} of {values.numel()} values are NaN or infinite")
+        if bad := count_not_finite(values):
+            raise ArithmeticError(f"{bad} of {values.numel()} values are NaN or infinite")
         result = _attribution(task, place, reader.target, self.session)
         context = self._context(place, reader.target)
         image = self.session.image

@@ -23,8 +23,10 @@ def parse_methods(entries: Sequence[Entry]) -> list[tuple[str, Method]]:
         entries: A name, or a mapping with a `name`, parameters, and a `label` where the same name stands twice.
 
     Raises:
-        ConfigError: An unknown method or parameter, a value out of bounds, or one label twice.
+        ConfigError: No method, an unknown method or parameter, a value out of bounds, or one label twice.
     """
+    if not entries:
+        raise ConfigError("methods: the list is empty; give at least one")
     parsed = [_parse(entry, f"methods[{i}]") for i, entry in enumerate(entries)]
     for label, count in Counter(label for label, _ in parsed).items():
         if count > 1:

@@ -33,12 +33,12 @@ class Net(nn.Module):
     `output`: "nan" puts out NaN, "cut" fails in the backward pass.
     """
 
-    def __init__(self, dims=3, channels=1, classes=3, hold=None, native=False, output="ok"):
+    def __init__(self, dims=3, channels=1, classes=3, hold=None, native=False, output="ok", least=1):
         super().__init__()
         conv = nn.Conv2d if dims == 2 else nn.Conv3d
         self.enc, self.act = conv(channels, 4, 3, padding=1), nn.ReLU(inplace=True)
         self.mid, self.head = conv(4, 4, 1), conv(4, classes, 1)
-        self.hold, self.native, self.output = hold, native, output
+        self.hold, self.native, self.output, self.least = hold, native, output, least
 
     def forward(self, x):
         if self.hold and len(x) > 1:
@@ -47,6 +47,8 @@ class Net(nn.Module):
                 if self.native:
                     ctypes.PyDLL(None).sleep(1)  # in native code, with the interpreter's lock held
                 time.sleep(0.02)
+        if x.shape[2] < self.least:
+            raise ValueError("too thin")
         y = self.head(self.act(self.mid(self.act(self.enc(x)))))
         if self.output == "cut" and y.requires_grad:
             y.register_hook(lambda gradient: 1 / 0)

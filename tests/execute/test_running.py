@@ -18,7 +18,9 @@ from torchesegeta.execute import Event, drawing
 from torchesegeta.execute.worker import report_errors
 from torchesegeta.methods.saliency import Saliency
 from torchesegeta.models import build
+from torchesegeta.plan.images import PlannedImage, read_planned
 from torchesegeta.store import read_run
+from torchesegeta.types import Image
 
 from .project import AFFINE, Project
 
@@ -158,9 +160,11 @@ def test_a_folder_with_other_things_is_refused(project: Project) -> None:
     assert sorted(p.name for p in project.output.iterdir()) == ["thesis.doc"]
 
 
-def test_an_unreadable_second_image_costs_its_own_maps(project: Project) -> None:
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_an_unreadable_image_costs_its_own_maps(project: Project, order: str) -> None:
     (project.folder / "b.nii.gz").write_bytes((project.folder / "b.nii.gz").read_bytes()[:700])
-    config = project.config(images=[{"path": "a.nii.gz"}, {"path": "b.nii.gz"}], methods=["saliency", "gradcam"])
+    images = [{"path": f"{name}.nii.gz"} for name in order]
+    config = project.config(images=images, methods=["saliency", "gradcam"])
     events = project.run(config)
     assert kinds(events)[-1] == "finished"
     assert project.statuses() == {
@@ -169,6 +173,32 @@ def test_an_unreadable_second_image_costs_its_own_maps(project: Project) -> None
     (reason,) = {record["reason"] for record in project.maps() if record["status"] == "failed"}
     assert "b.nii.gz cannot be read as NIfTI" in reason
     assert "b.nii.gz cannot be read" in (project.output / "log.txt").read_text()
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_an_image_that_the_model_refuses_costs_its_own_maps(project: Project, order: str) -> None:
+    project.image("b.nii.gz", shape=(1, 9, 10))
+    images = [{"path": f"{name}.nii.gz"} for name in order]
+    model = {"factory": "net.py:Net", "arguments": {"least": 2}}
+    assert kinds(project.run(project.config(model=model, images=images, methods=["saliency"])))[-1] == "finished"
+    assert project.statuses() == {"a/saliency": "ok", "b/saliency": "failed"}
+    (reason,) = {record["reason"] for record in project.maps() if record["status"] == "failed"}
+    assert "too thin" in reason
+
+
+def test_the_images_of_a_set_are_read_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+
+    def noting(image: PlannedImage, *options: Any) -> Image:
+        read.append(image.name)
+        return read_planned(image, *options)
+
+    monkeypatch.setattr("torchesegeta.plan.plan.read_planned", noting)
+    images = [{"path": f"{name}.nii.gz"} for name in "ab"]
+    methods = ["feature_permutation"]
+    project.run(project.config(images=images, methods=methods))
+    assert set(project.statuses().values()) == {"ok"}
+    assert read == ["a", "b", "b"]  # b for the set, and for its own turn
 
 
 def test_a_class_that_is_predicted_nowhere_is_incompatible(project: Project) -> None:

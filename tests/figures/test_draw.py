@@ -115,6 +115,16 @@ def test_limits_are_those_asked_for() -> None:
 def test_what_does_not_fit_is_refused_by_name() -> None:
     with pytest.raises(InputError, match=r"prediction has shape \(3, 3, 3\)"):
         figures.draw(attribution(noise(1, 8, 9, 10)), image(), prediction=np.zeros((3, 3, 3)))
+    with pytest.raises(TypeError, match="class_names: a scene has its own"):
+        figures.draw(attribution(noise(1, 8, 9, 10)), figures.Scene(image()), class_names=NAMES)
+
+
+@pytest.mark.parametrize("shape", [(1, 9, 10), (8, 1, 10), (8, 9, 1), (1, 1, 10)])
+def test_a_volume_one_voxel_thick_is_drawn_with_its_outlines(shape: tuple[int, ...]) -> None:
+    prediction = np.zeros(shape, dtype=int)
+    prediction[..., :1, :5] = 1
+    drawn = figures.draw(attribution(noise(1, *shape)), image(shape), prediction=prediction)
+    assert pixels(drawn).size
 
 
 def test_nothing_global_is_touched() -> None:

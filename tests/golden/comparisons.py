@@ -265,6 +265,20 @@ def _occlusion(entry: Entry) -> list[Comparison]:
     return [Comparison("occlusion", "map", parameters, given=given, after=after)]
 
 
+def _excitation(entry: Entry) -> list[Comparison]:
+    """At the image TorchRay puts negative values into the formula as they are."""
+    parameters = {} if entry.layer else {"layers": [], "negative": "signed"}
+    names = [name for name in ("map", "map_channels") if name in entry.arrays]
+    after = {"map": channel_sum, "map_channels": unchanged}
+    return [Comparison("excitation_backprop", name, parameters, after=after[name]) for name in names]
+
+
+def _contrastive(entry: Entry) -> list[Comparison]:
+    """TorchRay lets the signed difference go on."""
+    parameters = {"contrast_layer": entry.parameters["contrast_layer"], "normalise": False}
+    return [Comparison("contrastive_excitation_backprop", "map", parameters)]
+
+
 TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "captum.Saliency": _saliency,
     "captum.InputXGradient": _simple("input_x_gradient", "grad_times_image"),
@@ -329,6 +343,8 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "torchcam.LayerCAM": _low_resolution("layer_cam", "map", relu=True),
     "torchray.deconvnet": _torchray_rule("deconvolution"),
     "torchray.guided_backprop": _torchray_rule("guided_backprop"),
+    "torchray.excitation_backprop": _excitation,
+    "torchray.contrastive_excitation_backprop": _contrastive,
     "own.RISE_fixed_masks": _rise,
     "torchray.rise": _rise,
     "torchray.gradient": _torchray_gradient,

@@ -30,7 +30,15 @@ def test_every_method_file_registers_its_own_name() -> None:
     assert list(found) == sorted(found)
     files = {module.name for module in pkgutil.iter_modules(package.__path__)}
     shared = {"base", "registry", "readouts", "surrogate", "cam", "channel_cam"}
-    shared |= {"deeplift_method", "estimator", "mask_method", "noise_method", "path_method", "rule_method"}
+    shared |= {
+        "deeplift_method",
+        "estimator",
+        "excitation_method",
+        "mask_method",
+        "noise_method",
+        "path_method",
+        "rule_method",
+    }
     assert files - shared == set(found)
 
 
@@ -40,7 +48,7 @@ def test_titles_and_classes_are_told_apart() -> None:
     for method in found:
         assert method.__doc__ != Method.__doc__ and method.__doc__ is not None
         assert issubclass(method, LayerMethod) == (
-            "layers" in method.model_fields and method.name not in ("vanilla_backprop", "guided_backprop")
+            "layers" in method.model_fields and method.name not in ("vanilla_backprop", "guided_backprop", "lrp")
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from torch import Tensor
 
 from torchesegeta.methods import Context, layer_gradcam, methods
 from torchesegeta.methods.readouts import Variance, WeightedSum, input_gradient, need, single
-from torchesegeta.rules import DeepLift, Guided
+from torchesegeta.rules import DeepLift, Excitation, Guided, Lrp
+from torchesegeta.rules.relevance import Epsilon
 from torchesegeta.rules.rescale import max_pool
 from torchesegeta.sweeps import Readout
 
@@ -51,6 +53,17 @@ def pool_by_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DeepLift, "forbids", lambda self, node, inputs: False)
 
 
+def losers_win_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mass goes by all weights, as relevance does."""
+    monkeypatch.setattr(Excitation, "step", lambda self, call: Lrp().opened().step(call))
+
+
+def no_bias(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bias keeps nothing."""
+    share = Epsilon.share
+    monkeypatch.setattr(Epsilon, "share", lambda self, op, held: share(self, replace(op, bias=None), held))
+
+
 FAULTS: dict[str, tuple[str, Row, str | None, Plant]] = {
     "no absolute value": ("saliency", {}, None, replaced_readout("saliency", lambda: single(input_gradient))),
     "mean over two of three axes": ("gradcam", {}, "second", mean_over_two_axes),
@@ -61,6 +74,8 @@ FAULTS: dict[str, tuple[str, Row, str | None, Plant]] = {
         replaced_readout("integrated_gradients", lambda: WeightedSum(input_gradient)),
     ),
     "guided by nothing": ("guided_backprop", {}, None, gradient_of_relu),
+    "losers win too": ("excitation_backprop", {}, "second", losers_win_too),
+    "no bias": ("lrp", {"rule": "epsilon"}, None, no_bias),
     "max-pool by its gradient": ("deeplift", {"baseline": baseline}, None, pool_by_gradient),
     "variance over n - 1": ("vargrad", {"samples": 5}, None, sample_variance),
 }

@@ -59,6 +59,19 @@ RISE: list[Row] = [
 RULES = ("riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
 ALONG: list[Row] = [*PATH, *({"steps": 6, "quadrature": rule} for rule in RULES)]
 
+EXCITATION: list[Row] = [{"layers": []}, {"layers": [], "negative": "clamp", "lost": "keep"}]
+CONTRAST: list[Row] = [{"layers": [], "contrast_layer": "second", "normalise": n} for n in (True, False)]
+PARTS = [{"rule": "gamma", "at": "first"}, {"rule": "gamma", "at": [0.2, 0.5]}, {"rule": "alpha_beta"}]
+RELEVANCE: list[Row] = [
+    {},
+    *({"rule": rule} for rule in ("epsilon", "zplus", "gamma", "alpha_beta", "flat")),
+    {"rule": "epsilon", "epsilon": 0.5},
+    {"rule": "gamma", "gamma": 1.5},
+    {"rule": "alpha_beta", "alpha": 1.5},
+    {"composite": "epsilon_plus_flat"},
+    {"composite": PARTS},
+]
+
 TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "deconvolution": (IMAGE, [{}]),
     "deeplift": (IMAGE, [{}, {"baseline": 0.25}, {"baseline": baseline}]),
@@ -66,7 +79,9 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "ablation_cam": (LAYERS, CAM),
     "blur_integrated_gradients": (IMAGE, [{"steps": 4, "sigma": 2.0}, {"steps": 3, "sigma": 0.7}]),
     "captum": (IMAGE, [{}]),
+    "contrastive_excitation_backprop": ((None, *LAYERS), CONTRAST),
     "eigen_cam": (LAYERS, CAM),
+    "excitation_backprop": ((None, *LAYERS), EXCITATION),
     "expected_gradients": (IMAGE, [{"samples": 5, "baselines": baselines}]),
     "feature_ablation": (IMAGE, FEATURES),
     "feature_permutation": (IMAGE, [{"features": labels}, {"features": labels, "permutations": 3}]),
@@ -97,6 +112,7 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "layer_gradient_x_activation": (LAYERS, [{}]),
     "lime": (IMAGE, [{**row, **more} for row in FEATURES for more in SURROGATES]),
     "linear_approximation": (LAYERS, [{}]),
+    "lrp": ((None, *LAYERS), RELEVANCE),
     "occlusion": (
         IMAGE,
         [

@@ -1,4 +1,4 @@
-"""DeepLIFT adds up on MONAI's networks, as they are."""
+"""Rules add up on MONAI's networks, as they are."""
 
 from __future__ import annotations
 
@@ -54,3 +54,19 @@ def test_complete(name: str, baseline: str) -> None:
     (found,) = te.explain(build(name), noise(size, 1), [method], target=1, output=output)
     assert found.status == "ok", found.reason
     assert found.measures["completeness_gap"] < 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", NETWORKS)
+def test_probability_is_kept(name: str) -> None:
+    """Excitation backpropagation arrives whole; attention has no winners."""
+    size = 64 if name == "SwinUNETR" else 32
+    methods: list[Any] = [{"name": "excitation_backprop", "layers": [], "lost": "keep"}, "lrp"]
+    output = 0 if name == "ViT" else None
+    winners, relevance = te.explain(build(name), noise(size, 1), methods, target=1, output=output)
+    if name in TRANSFORMERS:
+        assert "attention" in str(winners.reason) and "attention" in str(relevance.reason)
+        return
+    assert winners.status == relevance.status == "ok", (winners.reason, relevance.reason)
+    assert winners.measures["mass"] == pytest.approx(1, abs=1e-4)

@@ -66,6 +66,15 @@ def test_backward_pass_that_fails_once(node: int, expected: list[Tensor]) -> Non
     assert_close(found, expected)
 
 
+def test_the_output_is_kept_for_rules_alone() -> None:
+    for keep in (True, False):
+        with session_of(CountingNet(), keep_output=keep) as session:
+            _ = session.bound
+            assert (session.output is not None) == keep
+            assert session.prediction is not None
+            assert session.prediction.dtype == torch.int8
+
+
 def test_single_point_that_does_not_fit_is_said(caplog: pytest.LogCaptureFixture) -> None:
     net = CountingNet()
     with session_of(net) as session:
@@ -133,7 +142,7 @@ def test_progress_counts_points() -> None:
 def test_chunk_sizes() -> None:
     cpu = torch.device("cpu")
     assert Chunks(10, cpu).size == 8
-    assert Chunks(2**16, cpu).size == 2
+    assert Chunks(2**16, cpu).size == 4
     assert Chunks(2**20, cpu).size == 1
     assert Chunks(2**20, cpu, 5).size == 5
     assert [len(chunk) for chunk in Chunks(10, cpu, 4).split(10)] == [4, 4, 2]

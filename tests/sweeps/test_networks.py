@@ -95,6 +95,34 @@ def test_double_precision(kind: type[Network], image: Tensor) -> None:
     assert_equal(maps[0].values, slope)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision(dtype: torch.dtype) -> None:
+    """Scores and sums over points are float32: here the score is far beyond what float16 holds."""
+
+    class Bright(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(1, 2, 1)
+            nn.init.constant_(self.conv.weight, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            voxels: Tensor = self.conv(x) * 512
+            return voxels
+
+    net, picture = Bright(), torch.ones(1, 12, 13)
+    methods: list[Any] = [
+        {"name": "integrated_gradients", "steps": 3},
+        {"name": "vargrad", "samples": 3},
+        "vanilla_backprop",
+    ]
+    target = {"kind": "region", "class": 1, "box": [[0, 12], [0, 13]]}
+    for whole, narrow in zip(
+        te.explain(net, picture, methods, target), te.explain(net.to(dtype), picture, methods, target), strict=True
+    ):
+        assert whole.values is not None and narrow.values is not None
+        torch.testing.assert_close(narrow.values, whole.values, rtol=0.02, atol=0.0)
+
+
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, nullcontext])
 def test_mode_of_the_caller(mode: Callable[[], AbstractContextManager[Any]], image: Tensor) -> None:
     net = build(Reused)

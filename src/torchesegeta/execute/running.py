@@ -40,8 +40,8 @@ def run_config(config: RunConfig, crashes: Sequence[Crash], tell: Listener) -> N
 
     Raises:
         ConfigError: The config is wrong, or its folder holds another run.
-        InputError: The first image cannot be read.
-        ModelError: The model cannot be built or loaded, or cannot run the first image.
+        InputError: No image can be read.
+        ModelError: The model cannot be built or loaded, or cannot run any image.
         StoreError: The folder cannot be written, for instance because the disk is full.
     """
     check_config(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Unpack
 
 from matplotlib.figure import Figure
 
@@ -10,12 +11,10 @@ from torchesegeta.errors import InputError
 from torchesegeta.figures.brightness import brightness
 from torchesegeta.figures.features import draw_features
 from torchesegeta.figures.flat import draw_flat
-from torchesegeta.figures.frame import Array, Convention
 from torchesegeta.figures.gallery import draw_layer_strip, draw_target_panel
 from torchesegeta.figures.heading import heading_of
 from torchesegeta.figures.scale import Limits
-from torchesegeta.figures.scene import Scene
-from torchesegeta.figures.style import PAPER, Style
+from torchesegeta.figures.scene import Scene, SceneOptions
 from torchesegeta.figures.volume import draw_volume
 from torchesegeta.types import Attribution, Image
 
@@ -24,12 +23,9 @@ def draw(
     attribution: Attribution,
     image: Image | Scene,
     *,
-    prediction: Array | None = None,
-    class_names: Sequence[str] = (),
-    convention: Convention = "radiological",
     limits: Limits = None,
     title: str | None = None,
-    style: Style = PAPER,
+    **options: Unpack[SceneOptions],
 ) -> Figure:
     """Draw one map over its image.
 
@@ -40,16 +36,11 @@ def draw(
     Args:
         attribution: The map, (C, *spatial), on the image's grid or a layer's. Channels are summed for signed maps and
             for layers; of other maps the largest magnitude is drawn.
-        image: The image explained, or a `Scene` of it: then the prediction, class names, convention and style given
-            here are ignored for those of the scene, which saves preparing them for every map.
-        prediction: (*spatial) class indices, or (classes, *spatial) booleans; its region of the target class is
-            outlined, like that of the label.
-        class_names: Names of the classes.
-        convention: "radiological" puts the patient's left on the picture's right, "neurological" on its left.
+        image: The image explained, or a `Scene` of it, which saves preparing it for every map.
         limits: Values of the first and last colour; None takes the 99.5th percentile of the magnitudes that are not
             0, on both sides of 0 for signed maps.
         title: The method's title for people; None makes one of its name.
-        style: Sizes and colours.
+        **options: Those of `Scene` for an image; a scene has its own.
 
     Returns:
         A `matplotlib.figure.Figure`, 6 inches wide.
@@ -57,7 +48,7 @@ def draw(
     Raises:
         InputError: The map, the prediction or the label does not fit the image, or the limits are not in order.
     """
-    scene = _scene(image, prediction, class_names, convention, style)
+    scene = _scene(image, options)
     _check_limits(limits)
     target = scene.target_name(attribution)
     values = attribution.values
@@ -79,11 +70,8 @@ def layer_strip(
     *,
     plane: str = "axial",
     shared: bool = False,
-    prediction: Array | None = None,
-    class_names: Sequence[str] = (),
-    convention: Convention = "radiological",
     title: str | None = None,
-    style: Style = PAPER,
+    **options: Unpack[SceneOptions],
 ) -> Figure:
     """Draw one method and target over several layers: the same slice in every panel, six panels to a row.
 
@@ -92,11 +80,8 @@ def layer_strip(
         image: The image explained, or a `Scene` of it (see `draw`).
         plane: "axial", "coronal" or "sagittal" for volumes with a place in space.
         shared: One colour scale for all layers; otherwise each has its own limits, with its maximum printed below.
-        prediction: As in `draw`.
-        class_names: As in `draw`.
-        convention: As in `draw`.
         title: The method's title for people.
-        style: Sizes and colours.
+        **options: As in `draw`.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -104,7 +89,7 @@ def layer_strip(
     Raises:
         InputError: No map lies on the image's grid, or the plane does not exist.
     """
-    scene = _scene(image, prediction, class_names, convention, style)
+    scene = _scene(image, options)
     _check_plane(plane)
     return draw_layer_strip(scene, attributions, plane=plane, shared=shared, title=title)
 
@@ -114,11 +99,8 @@ def target_panel(
     image: Image | Scene,
     *,
     plane: str = "axial",
-    prediction: Array | None = None,
-    class_names: Sequence[str] = (),
-    convention: Convention = "radiological",
     title: str | None = None,
-    style: Style = PAPER,
+    **options: Unpack[SceneOptions],
 ) -> Figure:
     """Draw one method for several targets side by side on one colour scale; arguments as for `layer_strip`.
 
@@ -126,11 +108,8 @@ def target_panel(
         attributions: Maps that differ by target, in the order to be drawn.
         image: The image explained, or a `Scene` of it (see `draw`).
         plane: "axial", "coronal" or "sagittal" for volumes with a place in space.
-        prediction: As in `draw`; each panel outlines the region of its own class.
-        class_names: As in `draw`.
-        convention: As in `draw`.
         title: The method's title for people.
-        style: Sizes and colours.
+        **options: As in `draw`; each panel outlines the predicted region of its own class.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -138,17 +117,17 @@ def target_panel(
     Raises:
         InputError: No map lies on the image's grid, or the plane does not exist.
     """
-    scene = _scene(image, prediction, class_names, convention, style)
+    scene = _scene(image, options)
     _check_plane(plane)
     return draw_target_panel(scene, attributions, plane=plane, title=title)
 
 
-def _scene(
-    image: Image | Scene, prediction: Array | None, class_names: Sequence[str], convention: Convention, style: Style
-) -> Scene:
+def _scene(image: Image | Scene, options: SceneOptions) -> Scene:
     if isinstance(image, Scene):
+        if options:
+            raise TypeError(f"{', '.join(options)}: a scene has its own; give an image, or leave them out")
         return image
-    return Scene(image, prediction=prediction, class_names=class_names, convention=convention, style=style)
+    return Scene(image, **options)
 
 
 def _check_limits(limits: Limits) -> None:

@@ -35,7 +35,8 @@ def draw_outlines(axes: Axes, regions: Sequence[tuple[Region, Array]], width: fl
     for region, mask in regions:
         if mask.all() or not mask.any():
             continue
-        levels, filled = [0.5], mask.astype(np.float32)
+        pads = [(0, 1) if size == 1 else (0, 0) for size in mask.shape]  # contours need two rows and columns
+        levels, filled = [0.5], np.pad(mask.astype(np.float32), pads, mode="edge")
         axes.contour(filled, levels, colors="black", linewidths=width + 0.5, alpha=0.45)
         axes.contour(filled, levels, colors=region.colour, linewidths=width, linestyles=[line_style(region)])
     axes.set(xlim=limits[0], ylim=limits[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import TypedDict
 
 import numpy as np
 
@@ -33,6 +34,15 @@ class Region:
     def project(self, plane: Plane) -> Array:
         """The shadow of the region along a plane's normal."""
         return plane.turn(np.asarray(self.mask.any(axis=plane.normal)))
+
+
+class SceneOptions(TypedDict, total=False):
+    """What a `Scene` takes besides its image."""
+
+    prediction: Array | None
+    class_names: Sequence[str]
+    convention: Convention
+    style: Style
 
 
 class Scene:

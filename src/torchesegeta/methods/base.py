@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from torchesegeta.sweeps import Read, Readout, Sweep
+from torchesegeta.sweeps import Read, Readout, Sample, Sweep
 from torchesegeta.validation import Strict
 
 
@@ -24,6 +24,7 @@ class Context:
         baseline: (C, *spatial), of sweeps that have one.
         score_change: score(image) − score(baseline) of its target, where a sweep has a baseline; under
             a rule that compares with baselines it is known once the sweep is done.
+        score: score(image) of its target.
         baseline_noise: How far the score at the baseline moves under a trace of noise, as a share of its change.
     """
 
@@ -32,6 +33,7 @@ class Context:
     baseline: Tensor | None = None
     score_change: float | None = None
     baseline_noise: float | None = None
+    score: float | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -96,13 +98,22 @@ class Method(Strict, ABC):
         """What the readout at a place needs of one of its sweeps, by number."""
         return self.reads_at(layer)
 
-    def seed(self, activation: Tensor) -> Tensor:
-        """The gradient that starts at the layer, for `Read.SEEDED_GRADIENT`.
+    def seed_layer(self, place: str | None) -> str | None:
+        """Where the seeded gradient starts that is read for a place; None for methods without seeds."""
+        return None
+
+    def seeds(self, sample: Sample) -> Sequence[tuple[float, Tensor]]:
+        """Weights and gradients (B, *layer) that start at the seed layer, for seeded reads.
 
         Args:
-            activation: (B, *layer).
+            sample: Of the seed layer (see `Seed.make`).
         """
         raise TypeError(f"{type(self).__name__} seeds no gradient")
+
+    @property
+    def seed_count(self) -> int:
+        """How many gradients `seeds` starts."""
+        return 1
 
     def in_image_space(self, layer: str | None) -> bool:
         """Whether the map at a place lies on the image's grid."""

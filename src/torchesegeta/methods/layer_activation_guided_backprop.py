@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 from torch import Tensor, zeros_like
 
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.methods.base import Context, LayerMethod
-from torchesegeta.methods.readouts import input_gradient, single
+from torchesegeta.methods.readouts import activation, input_gradient, single
 from torchesegeta.methods.registry import register
 from torchesegeta.methods.rule_method import RuleMethod
 from torchesegeta.rules import Guided
-from torchesegeta.sweeps import Gradient, Read, Readout, Sweep
+from torchesegeta.sweeps import Gradient, Read, Readout, Sample, Sweep
 
 
 @register("layer_activation_guided_backprop")
@@ -36,13 +38,18 @@ class LayerActivationGuidedBackprop(RuleMethod, LayerMethod):
         """Always."""
         return True
 
-    def seed(self, activation: Tensor) -> Tensor:
+    def seed_layer(self, place: str | None) -> str | None:
+        """The layer that is explained."""
+        return place
+
+    def seeds(self, sample: Sample) -> Sequence[tuple[float, Tensor]]:
         """The sign of the filter's activation, zero elsewhere."""
-        if activation.ndim < 2 or self.filter >= activation.shape[1]:
-            raise IncompatibleError(f"filter {self.filter}: the layer puts out {tuple(activation.shape)}")
-        start = zeros_like(activation)
-        start[:, self.filter] = activation[:, self.filter].sign()
-        return start
+        a = activation(sample)
+        if a.ndim < 2 or self.filter >= a.shape[1]:
+            raise IncompatibleError(f"filter {self.filter}: the layer puts out {tuple(a.shape)}")
+        start = zeros_like(a)
+        start[:, self.filter] = a[:, self.filter].sign()
+        return [(1, start)]
 
     def readout(self, context: Context) -> Readout:
         """(C, *spatial)."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from torchesegeta.arrays import at_least_single
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.sweeps import Read, Readout, Sample
 
@@ -64,7 +65,7 @@ class WeightedSum:
 
     def update(self, sample: Sample) -> None:
         """See `Readout.update`."""
-        values = self.function(sample)
+        values = at_least_single(self.function(sample))
         term = torch.einsum("b,b...->...", sample.weights.to(values), values) if self.weighted else values.sum(0)
         self.total = term if self.total is None else self.total.add_(term)
 
@@ -87,7 +88,7 @@ class Variance:
 
     def update(self, sample: Sample) -> None:
         """See `Readout.update`."""
-        values = self.function(sample)
+        values = at_least_single(self.function(sample))
         mean, count = values.mean(0), len(values)
         squares = (values - mean).square_().sum(0)
         if self.mean is None or self.squares is None:

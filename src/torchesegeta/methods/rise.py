@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
 from torchesegeta.methods.base import Context
 from torchesegeta.methods.estimator import Estimator
 from torchesegeta.methods.mask_method import MaskMethod
-from torchesegeta.methods.readouts import need, with_share
+from torchesegeta.methods.readouts import with_share
 from torchesegeta.methods.registry import register
 from torchesegeta.sweeps import Grids, Mask, Readout, Sample, Sweep
 
@@ -47,49 +46,46 @@ class Rise(Estimator, MaskMethod):
 
 @dataclass
 class _Visible:
-    """Sums over masks m with scores s, taken from the whole image's score so that nothing cancels.
+    """Reads sums over masks m with scores s, taken from the whole image's score so that nothing cancels.
 
     Attributes:
         visible: What the mean number of visible masks is divided by; None: how often each voxel was visible.
-        sums: Σ m, Σ s·m, Σ m², Σ s·m², Σ s²·m², each (1, *spatial).
     """
 
     visible: float | None
-    count: int = 0
-    sums: Tensor | None = None
 
     def start(self) -> None:
         """See `Readout.start`."""
 
     def update(self, sample: Sample) -> None:
         """See `Readout.update`."""
-        masks, scores = need(sample.rows), need(sample.scores) - sample.whole_score
-        powers, flat = torch.stack([torch.ones_like(scores), scores, scores**2]).to(masks), masks.flatten(1)
-        terms = torch.cat([powers[:2] @ flat, powers @ flat.square()]).view(5, *masks.shape[1:])
-        self.sums = terms if self.sums is None else self.sums.add_(terms)
-        self.count, self.whole = self.count + len(scores), sample.whole_score
+        assert sample.sums is not None
+        self.sums, self.whole = sample.sums, sample.whole_score
 
     def finish(self) -> Tensor:
         """See `Readout.finish`."""
-        cover, total = need(self.sums)[:2]
+        cover, total = self.sums.masks, self.sums.scored
         if self.visible is None:
-            self.map: Tensor = self.whole + total / cover.clamp(min=1e-12)
-        else:
-            self.map = (total + self.whole * cover) / (self.count * self.visible)
-        return self.map
+            return self.whole + total / cover.clamp(min=1e-12)
+        return (total + self.whole * cover) / (self.sums.count * self.visible)
 
     def measures(self) -> dict[str, float]:
-        """The mean standard error of a voxel, and its share of the map's range; none where one was hardly visible."""
-        cover, _, ones, scored, squared = need(self.sums)
-        masks = cover**2 / ones.clamp(min=1e-12) if self.visible is None else cover.new_tensor(self.count)
+        """The mean standard error of a voxel, over an even lattice of them, and its share of the map's range.
+
+        None where a voxel was hardly visible.
+        """
+        sums, values = self.sums, self.finish()
+        (ones, scored, squared), there = sums.squares, values[sums.lattice]
+        cover = sums.masks[sums.lattice]
+        masks = cover**2 / ones.clamp(min=1e-12) if self.visible is None else cover.new_tensor(sums.count)
         if float(masks.min()) < 2:
             return {}
         if self.visible is None:
-            mean = self.map - self.whole
+            mean = there - self.whole
             rest = squared - 2 * mean * scored + mean**2 * ones
             spread = (rest.clamp(min=0) * masks / (masks - 1)).sqrt() / cover
         else:
             squares = squared + 2 * self.whole * scored + self.whole**2 * ones
-            rest = squares / self.count - (self.map * self.visible) ** 2
-            spread = (rest.clamp(min=0) / (self.count - 1)).sqrt() / self.visible
-        return with_share(float(spread.mean()), float(self.map.max() - self.map.min()))
+            rest = squares / sums.count - (there * self.visible) ** 2
+            spread = (rest.clamp(min=0) / (sums.count - 1)).sqrt() / self.visible
+        return with_share(float(spread.mean()), float(values.max() - values.min()))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from torchesegeta.config import RunConfig
+from torch import nn
+
 from torchesegeta.errors import ConfigError, IncompatibleError
 from torchesegeta.methods import Method
 from torchesegeta.models import format_of
@@ -56,7 +57,23 @@ def check_dimensions(parsed: Parsed, image: Image) -> None:
             raise ConfigError(f"methods[{i}]: {label!r} works in {allowed}; {image.name!r} is {image.spatial_dims}D")
 
 
-def check_named_layers(config: RunConfig, parsed: Parsed, session: Session) -> None:
+def check_layer_names(model: nn.Module, layers: Sequence[str] | None, parsed: Parsed) -> None:
+    """Refuse layers that the model does not have; a format without layers is refused with each of its maps.
+
+    Args:
+        model: The model.
+        layers: Those of the run.
+        parsed: Methods, which may name layers of their own.
+
+    Raises:
+        ConfigError: With the field, and the nearest name or the possible ones.
+    """
+    for field, layer in _named_layers(layers, parsed) if format_of(model).layers else ():
+        with _naming(field):
+            check_layers(model, [layer])
+
+
+def check_named_layers(layers: Sequence[str] | None, parsed: Parsed, session: Session) -> None:
     """Refuse layers that cannot be recorded: unknown, not called, called several times, with several outputs.
 
     Runs a pass where layers are named.
@@ -64,25 +81,26 @@ def check_named_layers(config: RunConfig, parsed: Parsed, session: Session) -> N
     Raises:
         ConfigError: With the field, and the nearest name or the possible ones.
     """
-    named = list(_named_layers(config, parsed))
+    check_layer_names(session.runner.model, layers, parsed)
+    named = list(_named_layers(layers, parsed))
     if not named or not format_of(session.runner.model).layers:
-        return  # a format without layers is refused with each of its maps
-    for field, layer in named:
-        with _naming(field):
-            check_layers(session.runner.model, [layer])
-    layers = list(dict.fromkeys(layer for _, layer in named))
-    _, capture = forward_pass(session, session.data[None].clone(), layers, scored=False)
+        return
+    distinct = list(dict.fromkeys(layer for _, layer in named))
+    _, capture = forward_pass(session, session.data[None].clone(), distinct, scored=False)
     for field, layer in named:
         with _naming(field):
             capture.record(layer)
 
 
-def _named_layers(config: RunConfig, parsed: Parsed) -> Iterator[tuple[str, str]]:
-    for i, layer in enumerate(config.layers or ()):
+def _named_layers(layers: Sequence[str] | None, parsed: Parsed) -> Iterator[tuple[str, str]]:
+    for i, layer in enumerate(layers or ()):
         yield f"layers[{i}]", layer
     for i, (_, method) in enumerate(parsed):
         for j, layer in enumerate(getattr(method, "layers", None) or ()):
             yield f"methods[{i}].layers[{j}]", layer
+        contrast = getattr(method, "contrast_layer", None)
+        if contrast is not None:
+            yield f"methods[{i}].contrast_layer", contrast
 
 
 @contextmanager

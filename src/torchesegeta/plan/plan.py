@@ -1,10 +1,11 @@
-"""A plan: the model ready, the first image read, every name checked, the jobs laid out."""
+"""A plan: the model ready, an image read, every name checked, the jobs laid out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from torch import nn
@@ -13,7 +14,7 @@ from torchesegeta.config import RunConfig
 from torchesegeta.devices import torch_device
 from torchesegeta.errors import ConfigError, EsegetaError, IncompatibleError, InputError, ModelError
 from torchesegeta.inputs import build_transforms
-from torchesegeta.jobs import Job, group
+from torchesegeta.jobs import Job, any_rule, group
 from torchesegeta.methods import Method
 from torchesegeta.models import load_model, load_program, model_dims
 from torchesegeta.plan.checks import check_class_names, check_dimensions, check_distinct, check_named_layers
@@ -42,7 +43,7 @@ class Plan:
         images: In order.
         jobs: For each image.
         layers: Every layer of the model, in order of execution.
-        first: The first image's session, already bound by the probing pass.
+        first: Session of the first image that can be read and run, already bound by the probing pass.
         warnings: Of the whole run.
         spatial_dims: Of the model; None where it does not tell.
         counts: Points of sweeps over the first image, as far as they have been counted.
@@ -64,20 +65,25 @@ class Plan:
         Raises:
             InputError: It cannot be read.
         """
-        if image is self.images[0]:
+        if image.name == self.first.image.name:
             return self.first
-        session = _session(self.config, self.runner, read_planned(image, self.config, self.spatial_dims))
-        session.image_set = self.read_all
+        session = _session(self.config, self.runner, self._read(image))
+        session.image_set = lambda: self.image_set
         return session
 
-    def read_all(self) -> list[Image]:
-        """Every image, for methods that need the set.
+    @cached_property
+    def image_set(self) -> list[Image]:
+        """Every image, for methods that need the set: read once, when the first of them asks.
 
         Raises:
             InputError: One cannot be read.
         """
-        others = (read_planned(image, self.config, self.spatial_dims) for image in self.images[1:])
-        return [self.first.image, *others]
+        return [self._read(image) for image in self.images]
+
+    def _read(self, image: PlannedImage) -> Image:
+        if image.name == self.first.image.name:
+            return self.first.image
+        return read_planned(image, self.config, self.spatial_dims)
 
     def passes(self, job: Job) -> dict[str, int]:
         """Forward and backward passes of a job, as counted for the first image."""
@@ -112,30 +118,27 @@ def check_config(config: RunConfig) -> None:
 
 @contextmanager
 def planned(config: RunConfig) -> Iterator[Plan]:
-    """Plan a run: check every name, load the model and the first image, run a probing pass.
+    """Plan a run: check every name, load the model and an image, run a probing pass.
 
-    The model is ready to run inside the context.
+    The model is ready to run inside the context. An image that cannot be used costs its own maps, so the next one is
+    probed instead.
 
     Raises:
         ConfigError: Something in the config does not exist or does not fit.
-        InputError: The first image cannot be read.
-        ModelError: The model cannot be built or loaded, or cannot run the first image.
+        InputError: No image can be used; the reason is the first one's, which cannot be read.
+        ModelError: The model cannot be built or loaded, or no image can be used: the model cannot run the first.
     """
     check_config(config)
     parsed, images = parse_methods(config.methods), name_images(config)
     device = torch_device(config.execution.devices[0])
     model, warnings = _load(config)
     dims = model_dims(model)
-    try:
-        first = read_planned(images[0], config, dims)
-    except InputError as error:
-        raise InputError(f"images[0]: {error}") from error
     with prepared(model, device, config.seed) as ready:
         runner = Runner(ready, device, config.model.info, config.model.output)
-        session = _session(config, runner, first)
-        layers, jobs = _probe(config, parsed, session)
+        session, layers = _probe_first(config, parsed, runner, images, dims)
+        jobs = _lay_out(config, parsed, session, layers)
         plan = Plan(config, runner, images, jobs, layers, session, warnings, dims)
-        session.image_set = plan.read_all
+        session.image_set = lambda: plan.image_set
         yield plan
 
 
@@ -151,25 +154,56 @@ def _load(config: RunConfig) -> tuple[nn.Module, list[str]]:
 
 
 def _session(config: RunConfig, runner: Runner, image: Image) -> Session:
-    return Session(runner, image, config.target, seed=config.seed, chunk_size=config.execution.chunk_size)
+    ruled = any_rule(method for _, method in parse_methods(config.methods))
+    return Session(
+        runner,
+        image,
+        config.target,
+        seed=config.seed,
+        chunk_size=config.execution.chunk_size,
+        keep_output=ruled,
+    )
 
 
-def _probe(
-    config: RunConfig, parsed: Sequence[tuple[str, Method]], session: Session
-) -> tuple[list[LayerInfo], list[Job]]:
-    """One pass over the first image: it binds the target and shows the layers."""
+def _probe_first(
+    config: RunConfig,
+    parsed: Sequence[tuple[str, Method]],
+    runner: Runner,
+    images: Sequence[PlannedImage],
+    dims: int | None,
+) -> tuple[Session, list[LayerInfo]]:
+    """One pass over the first image that can be used: it binds the target and shows the layers."""
+    problems: list[EsegetaError] = []
+    for number, image in enumerate(images):
+        try:
+            session = _session(config, runner, read_planned(image, config, dims))
+            return session, _probe(parsed, session)
+        except InputError as error:
+            problems.append(InputError(f"images[{number}]: {error}"))
+        except ModelError as error:
+            problems.append(error)
+    raise problems[0]
+
+
+def _probe(parsed: Sequence[tuple[str, Method]], session: Session) -> list[LayerInfo]:
     check_dimensions(parsed, session.image)
     try:
-        layers = probe_layers(session)
+        return probe_layers(session)
     except IncompatibleError as error:
         raise ConfigError(str(error) if str(error).startswith("target") else f"target: {error}") from error
+
+
+def _lay_out(
+    config: RunConfig, parsed: Sequence[tuple[str, Method]], session: Session, layers: list[LayerInfo]
+) -> list[Job]:
+    """The jobs, once every name is known to exist."""
     check_class_names(config.model.class_names, layers)
-    check_named_layers(config, parsed, session)
+    check_named_layers(config.layers, parsed, session)
     try:
         named = _layers(config, parsed, layers, session)
     except IncompatibleError as error:
         raise ConfigError(f"layers: {error}") from error
-    return layers, group(make_tasks(parsed, named))
+    return group(make_tasks(parsed, named))
 
 
 def _layers(

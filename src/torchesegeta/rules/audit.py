@@ -13,7 +13,9 @@ from torchesegeta.rules.base import Rule
 from torchesegeta.rules.programs import IN_PIECES
 from torchesegeta.rules.ruled import is_ruled
 
+ATTENTION = "attention compares activations with each other, and this rule has no share for that"
 HINTS = {
+    **dict.fromkeys(("ScaledDotProductFlashAttentionForCpu", "ScaledDotProductAttentionMath", "Bmm"), ATTENTION),
     "CheckpointFunction": "gradient checkpointing runs it again unseen; switch checkpointing off",
     "CompiledFunction": "compiled code hides its operations; give the model as it was before torch.compile",
     IN_PIECES: "export the program without run_decompositions()",

@@ -48,6 +48,16 @@ class Step:
     run: Forward
 
 
+class Steps(Protocol):
+    """What tells the steps of a pass, call by call."""
+
+    def step(self, call: Call) -> Step | None:
+        """See `Rule.step`."""
+
+    def seen(self, call: Call, result: Any) -> None:
+        """Told every operation and its result, as the model gets it."""
+
+
 class NoRule(IncompatibleError):
     """A step for an operation that the rule names, but not in this form."""
 
@@ -65,12 +75,32 @@ class Rule(ABC):
         needs_baseline: Whether its steps take the operation's inputs at a baseline too, after the image's; such a rule
             also covers the score's own operations.
         may_match_nothing: Whether it is right on a model without any operation that it names.
+        shares_out: Whether a quantity is divided among what made it, instead of a slope going back: the pass then
+            begins with `start`, and the score must be linear in the output.
     """
 
     name: ClassVar[str]
     takes: ClassVar[frozenset[str]] = ACTIVATIONS
     needs_baseline: ClassVar[bool] = False
     may_match_nothing: ClassVar[bool] = False
+    shares_out: ClassVar[bool] = False
+
+    def opened(self) -> Steps:
+        """The steps of one pass; rules whose steps know of each other keep what they know there."""
+        return self
+
+    def seen(self, call: Call, result: Any) -> None:
+        """See `Steps.seen`."""
+        return None
+
+    def start(self, output: Tensor, slope: Tensor) -> Tensor:
+        """What is shared out, of rules that do.
+
+        Args:
+            output: Raw output, (B, C, ...).
+            slope: ∂score/∂output.
+        """
+        return slope
 
     unknown: Unknown = "refuse"
 

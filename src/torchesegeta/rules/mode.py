@@ -39,7 +39,7 @@ class RuleMode(TorchFunctionMode):
         self.rule, self.tape, self.recording = rule, tape, recording
         self.matched: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
-        self._disguises = Disguises()
+        self._steps, self._disguises = rule.opened(), Disguises()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Called by torch for every operation."""
@@ -55,15 +55,17 @@ class RuleMode(TorchFunctionMode):
         if step is None:
             result = func(*args, **kwargs)
             self._disguises.note(call, result)
-            return result
-        self.matched[call.name] += 1
-        return self._ruled(call, step)
+        else:
+            self.matched[call.name] += 1
+            result = self._ruled(call, step)
+        self._steps.seen(call, result)
+        return result
 
     def _way(self, call: Call) -> tuple[Callable[[], Any] | None, Step | None]:
         """How the rule takes a call: in pieces, in a step, or not at all."""
         try:
             pieces = self.rule.decompose(call)
-            return pieces, None if pieces is not None else self.rule.step(call)
+            return pieces, None if pieces is not None else self._steps.step(call)
         except NoRule:
             if self.rule.unknown == "refuse":
                 raise
@@ -78,7 +80,7 @@ class RuleMode(TorchFunctionMode):
             result = call.on(*inputs) if call.in_place else call.function(*call.arguments, **call.options)
         else:
             others = self.tape.read(call.name, inputs) if self.tape is not None else ()
-            result = apply(step.run, inputs, others)
+            result = apply(call.name, step.run, inputs, others)
         return result if target is None else target.copy_(result)
 
 

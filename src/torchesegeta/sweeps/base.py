@@ -16,6 +16,7 @@ from torch import Tensor
 
 from torchesegeta.features import Regions
 from torchesegeta.rules import Rule
+from torchesegeta.sweeps.sums import TargetSums
 
 LOOK = 8
 """Samples end where a multiple of so many points is reached: there a readout may look whether it has had enough."""
@@ -30,15 +31,20 @@ class Read(Flag):
     CHANGE = auto()
     """The change of the layer's activation over the point's span (see `Points.span`)."""
     SEEDED_GRADIENT = auto()
-    """The gradient at the input that starts not from a score but at the layer, with the request's `seed`."""
+    """The gradient at the input that starts not from a score but at a layer, with the request's `seed`."""
+    SEEDED_LAYER_GRADIENT = auto()
+    """The same at the request's layer."""
+    CONTRAST = auto()
+    """For the seed, at its layer: the gradients of the score and of its negative, which differ under some rules."""
     SCORE = auto()
     """The score itself; without gradients the pass goes forward only."""
 
 
-NEEDS_GRADIENT = Read.INPUT_GRADIENT | Read.LAYER_GRADIENT
+NEEDS_GRADIENT = Read.INPUT_GRADIENT | Read.LAYER_GRADIENT | Read.CONTRAST
 NEEDS_SCORE = NEEDS_GRADIENT | Read.SCORE
-NEEDS_BACKWARD = NEEDS_GRADIENT | Read.SEEDED_GRADIENT
-NEEDS_LAYER = Read.ACTIVATION | Read.LAYER_GRADIENT | Read.CHANGE | Read.SEEDED_GRADIENT
+SEEDED = Read.SEEDED_GRADIENT | Read.SEEDED_LAYER_GRADIENT
+NEEDS_BACKWARD = NEEDS_GRADIENT | SEEDED
+NEEDS_LAYER = Read.ACTIVATION | Read.LAYER_GRADIENT | Read.CHANGE | Read.SEEDED_LAYER_GRADIENT
 
 
 @dataclass
@@ -51,12 +57,14 @@ class Sample:
         input_gradient: (B, C, *spatial).
         activation: (B, *layer).
         gradient: (B, *layer), ∂score/∂activation.
+        opposite: (B, *layer), what comes back from the negative of the score: under a rule not always −gradient.
         change: (B, *layer), the activation's change over each point's span.
         input_change: (B, C, *spatial), the input's change over each point's span; None for sweeps without spans.
         scores: (B,), the target's scores.
         whole_score: The target's score for the unmasked image.
         rows: The points' rows of a mask design (see `MaskPoints.masked`).
         regions: The features that the rows or, without rows, the points' numbers speak of.
+        sums: Of the target, over all points so far; for designs that have such sums.
     """
 
     weights: Tensor
@@ -64,12 +72,14 @@ class Sample:
     input_gradient: Tensor | None = None
     activation: Tensor | None = None
     gradient: Tensor | None = None
+    opposite: Tensor | None = None
     change: Tensor | None = None
     input_change: Tensor | None = None
     scores: Tensor | None = None
     whole_score: float = 0.0
     rows: Tensor | None = None
     regions: Regions | None = None
+    sums: TargetSums | None = None
 
     def parts(self) -> Iterator[Sample]:
         """The same in pieces that end at multiples of `LOOK`."""
@@ -216,7 +226,7 @@ class Sweep(ABC):
         """
 
     def passes(self, targets: int, reads: Sequence[Read], count: int | None = None) -> dict[str, int]:
-        """Forward and backward passes for a number of targets, as planned.
+        """Forward and backward passes for a number of targets, as planned, without those that start from seeds.
 
         Args:
             targets: Number of scores.
@@ -225,16 +235,30 @@ class Sweep(ABC):
         """
         count = self.count if count is None else count
         graded = any(r & NEEDS_GRADIENT for r in reads)
+        contrasted = any(Read.CONTRAST in r for r in reads)
         spans = any(r & Read.CHANGE for r in reads)
         twice = self.rule is not None and self.rule.needs_baseline
         forward = count * (1 + twice) + (self.span_corners if spans else 0) + (2 if self.needs_ends else 0)
-        seeded = sum(1 for r in reads if Read.SEEDED_GRADIENT in r)
-        return {"forward": forward, "backward": count * ((targets if graded else 0) + seeded)}
+        return {"forward": forward, "backward": count * targets * (graded + contrasted)}
 
     @property
     def span_corners(self) -> int:
         """Number of distinct corners of all spans."""
         return 0
+
+
+@dataclass(frozen=True, eq=False)
+class Seed:
+    """Where a gradient starts that comes from no score.
+
+    Attributes:
+        layer: There.
+        make: From a sample of that layer (its activation; for `CONTRAST` also `gradient` and `opposite`) to weights and
+            starting gradients (B, *layer): what comes back is their weighted sum.
+    """
+
+    layer: str
+    make: Callable[[Sample], Sequence[tuple[float, Tensor]]]
 
 
 @dataclass(eq=False)
@@ -245,14 +269,14 @@ class Request:
         reads: What its readouts need.
         layer: The layer they read, or None.
         open: Makes the readout of one target, given its index among the scores; None where no target is read.
-        seed: From the layer's activation (B, *layer) to the gradient that starts there, for `SEEDED_GRADIENT`.
+        seed: Of requests that read seeded gradients; those that share it share the pass.
         error: Set once the request cannot be met, for any target.
     """
 
     reads: Read
     layer: str | None
     open: Callable[[int | None], Readout]
-    seed: Callable[[Tensor], Tensor] | None = None
+    seed: Seed | None = None
     error: Exception | None = None
 
     @property

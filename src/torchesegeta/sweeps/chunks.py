@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-CPU_VOXELS = 2**17
-"""Voxels a chunk may hold on a CPU: beyond that a larger batch is no faster, and its memory is wasted."""
+CPU_VOXELS = 2**18
+"""Voxels a chunk may hold on a CPU: beyond that a larger batch is no faster, and its memory is wasted. Below, torch
+takes slow convolutions for small maps that come alone."""
 GPU_SHARE = 0.6
 """Share of the free GPU memory a chunk may take."""
 MOST = 8
@@ -30,7 +31,7 @@ class Chunks:
     """Splits a sweep into chunks.
 
     Args:
-        voxels: Voxels of one point, channels included.
+        voxels: Voxels of one point; its channels count for little beside those of the layers.
         device: Where the model runs.
         size: Points at once; None chooses.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
 
@@ -11,11 +11,12 @@ from torch import Tensor
 
 from torchesegeta.errors import ConfigError, EsegetaError, IncompatibleError
 from torchesegeta.rules import Rule
-from torchesegeta.sweeps.base import NEEDS_LAYER, Points, Read, Request, Sample
+from torchesegeta.sweeps.base import SEEDED, Points, Read, Request, Sample
 from torchesegeta.sweeps.capture import Capture, Record
-from torchesegeta.sweeps.passes import activations_at, backward_pass, finite_scores, forward_pass, seeded_pass
-from torchesegeta.sweeps.readers import Readers, layers_of
+from torchesegeta.sweeps.passes import activations_at, finite_scores, forward_pass
+from torchesegeta.sweeps.readers import Readers, layers_of, watched
 from torchesegeta.sweeps.ruled import check_against_plain, ruled_pass
+from torchesegeta.sweeps.slopes import Slopes
 
 
 class GradientPasses:
@@ -41,21 +42,18 @@ class GradientPasses:
         wanted = any(Read.INPUT_GRADIENT in r.reads for r in requests)
         self.input_change = self.points.input_change(chunk) if wanted else None  # once: points may draw noise for it
         for target, readers, keep in self.readers.by_target(chunk):
-            sample = self._sample_maker(chunk, records, changes, batch)
-            if target is not None and scores is not None:
-                whole = batch if any(Read.INPUT_GRADIENT in r.request.reads for r in readers) else None
-                layers = layers_of([r.request for r in readers], Read.LAYER_GRADIENT)
-                edges = {layer: records[layer].edge for layer in layers}
-                slopes = backward_pass(self.session, scores[:, target], whole, edges, keep=keep)
-                sample = self._sample_maker(chunk, records, changes, batch, *slopes)
+            mine = [reader.request for reader in readers if not reader.failed]
+            score = None if target is None or scores is None else scores[:, target]
+            slopes = Slopes(self.session, batch, records, mine, score, keep=keep)
             for reader in readers:
                 reader.matched, reader.note = self.matched, self.note
-                self.readers.hand(reader, partial(sample, reader.request), chunk)
+                sample = partial(self._sample, reader.request, chunk, records, changes, slopes)
+                self.readers.hand(reader, sample, chunk)
 
     def _forward(self, chunk: range, batch: Tensor, requests: Sequence[Request]) -> tuple[Capture, Tensor | None]:
         """The chunk's forward pass: its records, and the scores if a request reads one."""
         scored = any(r.scored for r in requests)
-        layers = layers_of(requests, NEEDS_LAYER)
+        layers = watched(requests)
         if self.rule is not None and any(r.backward for r in requests):
             return self._forward_ruled(self.rule, chunk, batch, layers, scored=scored)
         output, capture = forward_pass(self.session, batch, layers, scored=any(r.backward for r in requests))
@@ -86,15 +84,15 @@ class GradientPasses:
             self.session.require_gradient()
 
     def _records(self, capture: Capture) -> dict[str, Record]:
-        records = {}
+        records: dict[str, Record] = {}
         for request in self.readers.usable:
-            if request.layer is not None:
-                try:
-                    records[request.layer] = capture.record(request.layer)
+            try:
+                for layer in watched([request]):
+                    records[layer] = capture.record(layer)
                     if self.before is not None:
-                        self.before.record(request.layer)  # may be refused where the image's is not
-                except IncompatibleError as error:
-                    request.error = error
+                        self.before.record(layer)  # may be refused where the image's is not
+            except IncompatibleError as error:
+                request.error = error
         return records
 
     def _changes(self, chunk: range, records: dict[str, Record]) -> dict[str, Tensor]:
@@ -115,37 +113,27 @@ class GradientPasses:
             for layer in layers
         }
 
-    def _sample_maker(
+    def _sample(
         self,
+        request: Request,
         chunk: range,
         records: dict[str, Record],
         changes: dict[str, Tensor],
-        batch: Tensor,
-        input_gradient: Tensor | None = None,
-        slopes: dict[str, Tensor | IncompatibleError] | None = None,
-    ) -> Callable[[Request], Sample]:
-        """Makes each request's sample: with what it asked for and nothing else."""
-
-        def make(request: Request) -> Sample:
-            sample = Sample(self.points.weights[chunk.start : chunk.stop], chunk)
-            if Read.INPUT_GRADIENT in request.reads:
-                sample.input_gradient = input_gradient
-                sample.input_change = self.input_change
-            if request.layer is None:
-                return sample
-            if Read.SEEDED_GRADIENT in request.reads and request.seed is not None:
-                sample.input_gradient = seeded_pass(
-                    self.session, request.layer, records[request.layer], batch, request.seed
-                )
-            if Read.ACTIVATION in request.reads:
-                sample.activation = records[request.layer].values
-            if Read.CHANGE in request.reads:
-                sample.change = changes[request.layer]
-            if Read.LAYER_GRADIENT in request.reads and slopes is not None:
-                slope = slopes[request.layer]
-                if isinstance(slope, IncompatibleError):
-                    raise slope
-                sample.gradient = slope
+        slopes: Slopes,
+    ) -> Sample:
+        """A request's sample: with what it asked for and nothing else."""
+        reads, layer = request.reads, request.layer
+        sample = Sample(self.points.weights[chunk.start : chunk.stop], chunk)
+        if Read.INPUT_GRADIENT in reads:
+            sample.input_gradient, sample.input_change = slopes.at_input, self.input_change
+        if reads & SEEDED:
+            sample.input_gradient, sample.gradient = slopes.seeded(request, sample)
+        if layer is None:
             return sample
-
-        return make
+        if Read.ACTIVATION in reads:
+            sample.activation = records[layer].values
+        if Read.CHANGE in reads:
+            sample.change = changes[layer]
+        if Read.LAYER_GRADIENT in reads:
+            sample.gradient = slopes.at(layer)
+        return sample

@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 
 from torchesegeta.draws import generator
 from torchesegeta.sweeps.mask import Design, MaskPoints, Sources
+from torchesegeta.sweeps.sums import MaskSums, TargetSums
 
 
 def grid_at(dims: int, cells: int, share: float, key: str, index: int) -> tuple[Tensor, Tensor]:
@@ -46,6 +47,7 @@ class Grids(Design):
 class _Grids(MaskPoints):
     def __init__(self, image: Tensor, replacement: Tensor, design: Grids, key: str) -> None:
         self.image, self.replacement, self.design, self.key = image, replacement, design, key
+        self.sums: MaskSums | None = None
         self.weigh_equally(design.masks, image)
 
     def masked(self, indices: range) -> tuple[Tensor, Tensor | None]:
@@ -53,3 +55,14 @@ class _Grids(MaskPoints):
         masks = torch.stack([mask_at(shape, design.cells, design.share, self.key, i) for i in indices])
         masks = masks[:, None].to(self.image)
         return torch.lerp(self.replacement, self.image, masks), masks
+
+    def tally(self, rows: Tensor | None, changes: Tensor) -> None:
+        """See `MaskPoints.tally`."""
+        assert rows is not None
+        if self.sums is None:
+            self.sums = MaskSums(tuple(rows.shape[2:]), changes.shape[1], like=rows)
+        self.sums.add(rows, changes)
+
+    def sums_of(self, target: int) -> TargetSums | None:
+        """See `MaskPoints.sums_of`."""
+        return self.sums.of(target) if self.sums is not None else None

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from torchesegeta.errors import ModelError
 from torchesegeta.features import Windows
+from torchesegeta.sweeps.passes import finite_scores
 from torchesegeta.sweeps.session import Session
 
 PROBES = 16
@@ -168,7 +169,9 @@ def _equal(mine: Tensor, theirs: Tensor) -> bool:
 
 
 @torch.no_grad()
-def local_outputs(session: Session, local: Local, windows: Windows, batch: Tensor, indices: range) -> Tensor:
-    """Outputs (B, K, *spatial) for images that differ from the unmasked one in a window each."""
+def local_scores(session: Session, local: Local, windows: Windows, batch: Tensor, indices: range) -> Tensor:
+    """Scores (B, K) of images that differ from the unmasked one in a window each; one output is held at a time."""
     boxes = [_box(windows, i) for i in indices]
-    return torch.cat([local.run(session, point, box) for point, box in zip(batch, boxes, strict=True)])
+    return torch.cat(
+        [finite_scores(session, local.run(session, point, box)) for point, box in zip(batch, boxes, strict=True)]
+    )

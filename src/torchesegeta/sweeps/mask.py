@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchesegeta.baselines import ZERO, Baseline
 from torchesegeta.features import Features, Regions
 from torchesegeta.sweeps.base import Points, Sweep
+from torchesegeta.sweeps.sums import TargetSums
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +61,19 @@ class MaskPoints(Points):
     def editing(self, model: nn.Module, indices: range) -> AbstractContextManager[None]:
         """What is changed inside the model while points run: nothing."""
         return nullcontext()
+
+    def tally(self, rows: Tensor | None, changes: Tensor) -> None:
+        """Take in a chunk for all targets together, before their readers do: nothing.
+
+        Args:
+            rows: As of `masked`.
+            changes: (B, K), of the scores from those of the unmasked image.
+        """
+        return None
+
+    def sums_of(self, target: int) -> TargetSums | None:
+        """What was taken in so far for a target: nothing."""
+        return None
 
     def weigh_equally(self, count: int, image: Tensor) -> None:
         """Give every point the same weight."""

@@ -11,9 +11,9 @@ from torchesegeta.errors import IncompatibleError
 from torchesegeta.features import Windows
 from torchesegeta.sweeps.base import Reader, Request, Sample, pieces
 from torchesegeta.sweeps.channels import ChannelPoints
-from torchesegeta.sweeps.local import Local, find_local, local_outputs
+from torchesegeta.sweeps.local import Local, find_local, local_scores
 from torchesegeta.sweeps.mask import Mask, MaskPoints, OneOutPoints, Sources
-from torchesegeta.sweeps.passes import finite_scores, forward_pass, score_pass
+from torchesegeta.sweeps.passes import forward_pass, score_pass
 from torchesegeta.sweeps.readers import Readers
 from torchesegeta.sweeps.session import Session
 
@@ -51,6 +51,8 @@ class MaskPasses:
 
     def __init__(self, points: MaskPoints, readers: Readers) -> None:
         self.points, self.readers, self.session = points, readers, readers.session
+        self.whole_scores: list[float] = self.session.scores.tolist()
+        self.tallied = 0
         self.local = self._look_around(points) if isinstance(points, OneOutPoints) else None
 
     def chunk(self, chunk: range) -> None:
@@ -63,6 +65,9 @@ class MaskPasses:
         for part in pieces(chunk):
             mine = slice(part.start - chunk.start, part.stop - chunk.start)
             shown = scores[mine], None if rows is None else rows[mine]
+            if part.start >= self.tallied:  # a chunk that ran out of memory in a readout comes again, in halves
+                self.points.tally(shown[1], shown[0] - self.session.scores)
+                self.tallied = part.stop
             for reader in waiting:
                 self.readers.hand(reader, partial(self._sample, reader, part, *shown), part)
 
@@ -78,8 +83,7 @@ class MaskPasses:
     def _scores(self, batch: Tensor, chunk: range) -> Tensor:
         """Scores (B, K) of masked images."""
         if self.local is not None and isinstance(self.points.regions, Windows):
-            outputs = local_outputs(self.session, self.local, self.points.regions, batch, chunk)
-            return finite_scores(self.session, outputs)
+            return local_scores(self.session, self.local, self.points.regions, batch, chunk)
         return score_pass(self.session, batch, self.points.editing(self.session.runner.model, chunk))
 
     def _sample(self, reader: Reader, chunk: range, scores: Tensor, rows: Tensor | None) -> Sample | None:
@@ -91,7 +95,7 @@ class MaskPasses:
             return None
         mine = slice(part.start - chunk.start, part.stop - chunk.start)
         sample = Sample(points.weights[part.start : part.stop], part, scores=scores[mine, target])
-        sample.whole_score = float(self.session.scores[target])
+        sample.whole_score, sample.sums = self.whole_scores[target], points.sums_of(target)
         sample.regions, sample.rows = points.regions, None if rows is None else rows[mine]
         if isinstance(points, ChannelPoints) and layer is not None:
             sample.activation = points.activations[layer][None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
@@ -124,28 +124,44 @@ def _gradients(score: Tensor, wanted: list[Any], *, keep: bool) -> list[Tensor |
 
 
 def seeded_pass(
-    session: Session, layer: str, record: Record, batch: Tensor, seed: Callable[[Tensor], Tensor]
-) -> Tensor:
-    """The gradient at the points that starts at a layer.
+    session: Session,
+    layer: str,
+    record: Record,
+    batch: Tensor | None,
+    edges: dict[str, GradientEdge | None],
+    starts: Sequence[tuple[float, Tensor]],
+) -> tuple[Tensor | None, dict[str, Tensor | IncompatibleError]]:
+    """Gradients that start at a layer; the graph is kept.
 
     Args:
         session: The image before a model.
         layer: Its name.
         record: What it put out.
-        batch: The points.
-        seed: From the activation to the gradient that starts there.
+        batch: The points, when the gradient there is read.
+        edges: Where to take those of layers.
+        starts: Weights, and gradients (B, *layer) that start there.
+
+    Returns:
+        The weighted sum of what comes back, at the points and at every layer; an error for layers that are not reached.
 
     Raises:
         IncompatibleError: The layer does not depend on the image.
     """
     if record.edge is None:
         raise IncompatibleError(f"layer {layer!r} does not depend on the image")
-    session.runner.passes.backward += len(batch)
-    start = seed(record.values)
-    (found,) = torch.autograd.grad([record.edge], [batch], [start], retain_graph=True, allow_unused=True)
-    if found is None:
+    known = {name: edge for name, edge in edges.items() if edge is not None}
+    wanted: list[Any] = [*([] if batch is None else [batch]), *known.values()]
+    sums: list[Tensor | None] = [None] * len(wanted)
+    for weight, start in starts:
+        session.runner.passes.backward += len(start)
+        found = torch.autograd.grad([record.edge], wanted, [start], retain_graph=True, allow_unused=True)
+        parts = [None if f is None else weight * f for f in found]
+        sums = [p if s is None else s if p is None else s + p for s, p in zip(sums, parts, strict=True)]
+    at_input = sums.pop(0) if batch is not None else None
+    if batch is not None and at_input is None:
         raise IncompatibleError(f"layer {layer!r} does not depend on the image")
-    return found
+    missed = {name: IncompatibleError(f"layer {layer!r} does not depend on layer {name!r}") for name in edges}
+    return at_input, missed | {n: s for n, s in zip(known, sums, strict=True) if s is not None}
 
 
 @torch.no_grad()

@@ -52,8 +52,7 @@ class Path(Sweep):
 
 class _Line(Points):
     def __init__(self, image: Tensor, origin: Tensor, nodes: np.ndarray, weights: np.ndarray) -> None:
-        self.origin = origin
-        self.direction = image - origin
+        self.image, self.origin = image, origin
         edges = np.concatenate([[0.0], np.cumsum(weights)[:-1], [1.0]])
         self.nodes, self.weights, self.edges = (
             torch.as_tensor(values, dtype=image.dtype, device=image.device) for values in (nodes, weights, edges)
@@ -70,5 +69,4 @@ class _Line(Points):
         return self._along(self.edges[name : name + 1])[0]
 
     def _along(self, share: Tensor) -> Tensor:
-        share = share.view(-1, *[1] * self.direction.ndim)
-        return torch.addcmul(self.origin, share, self.direction)
+        return torch.lerp(self.origin, self.image, share.view(-1, *[1] * self.image.ndim))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from torchesegeta.sweeps.base import Read, Reader, Request, Sample
+from torchesegeta.sweeps.base import NEEDS_LAYER, Read, Reader, Request, Sample
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.session import Session
 
@@ -96,6 +96,12 @@ class Readers:
             if is_out_of_memory(error):
                 raise
             reader.error = error
+
+
+def watched(requests: Sequence[Request]) -> list[str]:
+    """All layers that requests read or start from, each once."""
+    seeds = (request.seed.layer for request in requests if request.seed is not None)
+    return list(dict.fromkeys([*layers_of(requests, NEEDS_LAYER), *seeds]))
 
 
 def layers_of(requests: Sequence[Request], reads: Read) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.graph import get_gradient_edge
 
-from torchesegeta.rules import Rule, RuleMode, Tape, audit, check_model, check_output, in_pieces, judge, under
+from torchesegeta.errors import IncompatibleError
+from torchesegeta.rules import Rule, RuleMode, Tape, audit, check_model, check_output, in_pieces, judge, started, under
 from torchesegeta.sweeps.capture import Capture
 from torchesegeta.sweeps.passes import finite_scores, forward_pass
 from torchesegeta.sweeps.session import Session
@@ -53,15 +55,21 @@ def ruled_pass(
         IncompatibleError: The rule matches nothing, or does not see or know all that it should.
     """
     check_model(rule, session.runner.model)
+    if rule.shares_out and scored and not session.bound.linear:
+        raise IncompatibleError(
+            f"{rule.name} shares out a score that is linear in the model's output: explain logits of a fixed region"
+        )
     tape, before = (None, None) if reference is None else _tape(session, reference, layers, rule)
     mode = RuleMode(rule, tape)
-    with under(mode):
+    with under(mode), frozen(session.runner.model):
         output, capture = forward_pass(session, batch, layers, scored=True)
         assert output is not None
         matched = dict(mode.matched)
         scores = finite_scores(session, output) if scored and rule.needs_baseline else None
     if tape is not None:
         tape.check_empty()
+    if rule.shares_out:
+        output = started(output, rule.start)
     if scores is None and scored:
         scores = finite_scores(session, output)
     ends = [output.grad_fn if scores is None else scores.grad_fn if rule.needs_baseline else output.grad_fn]
@@ -76,6 +84,19 @@ def _tape(session: Session, reference: Tensor, layers: Sequence[str], rule: Rule
         scores = finite_scores(session, session.runner.forward(reference, session.image.extras))
     session.remember(reference, scores)
     return tape, capture
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """Only what depends on the image requires a gradient: that is how rules tell activations from weights."""
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    try:
+        for parameter in learning:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
 
 
 def check_against_plain(session: Session, rule: Rule, batch: Tensor, output: Tensor) -> None:

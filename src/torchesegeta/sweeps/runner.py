@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from torchesegeta.arrays import at_least_single
 from torchesegeta.errors import ModelError
 from torchesegeta.models import pick_output, takes_single_points
 from torchesegeta.sweeps.chunks import is_out_of_memory
@@ -65,14 +66,15 @@ class Runner:
         return takes_single_points(self.model)
 
     def forward(self, points: Tensor, extras: tuple[Tensor, ...] = ()) -> Tensor:
-        """The raw output for a batch of points, (B, C, ...).
+        """The raw output for a batch of points, (B, C, ...); of a model in half precision in float32.
 
         Raises:
             ModelError: The model refuses the points, or has no such output.
         """
         self.passes.forward += len(points)
         others = [e.to(points.device)[None].expand(len(points), *e.shape) for e in extras]
-        return pick_output(self._call(points.clone(), others), self.output)  # models may change their input in place
+        raw = self._call(points.clone(), others)  # models may change their input in place
+        return at_least_single(pick_output(raw, self.output))
 
     def _call(self, points: Tensor, others: list[Tensor]) -> Any:
         try:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from torchesegeta.arrays import fingerprint
+from torchesegeta.arrays import count_not_finite, fingerprint
 from torchesegeta.errors import IncompatibleError, ModelError
 from torchesegeta.sweeps.chunks import Chunks
 from torchesegeta.sweeps.runner import Runner
 from torchesegeta.targets import BoundTarget, Target, segmentation
 from torchesegeta.types import Image
+
+INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 class Session:
@@ -25,12 +27,14 @@ class Session:
         seed: Of the run.
         chunk_size: Points at once; None chooses.
         image_set: Gives all images of the run, this one included; None: it is alone.
+        keep_output: Whether `output` is kept, for rules to be checked against it.
 
     Attributes:
         data: (C, *spatial), on the runner's device and in the model's dtype.
         key: Names the seed and the image, for draws.
-        output: Raw output for the unperturbed image, once a pass has made it.
-        prediction: Predicted label of the unperturbed image, (*spatial) or (), on the CPU, once bound.
+        output: Raw output for the unperturbed image, once a pass has made it, where it is kept.
+        prediction: Predicted label of the unperturbed image, (*spatial) or (), on the CPU, once bound; of the
+            smallest integer type that holds the classes.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class Session:
         seed: int = 0,
         chunk_size: int | None = None,
         image_set: Callable[[], Sequence[Image]] | None = None,
+        keep_output: bool = True,
     ) -> None:
         self.runner = runner
         self.image = image
@@ -51,6 +56,7 @@ class Session:
         self.key = f"{seed}|{fingerprint(image.data)}"
         self.seed = seed
         self.chunk_size = chunk_size
+        self.keep_output = keep_output
         self.output: Tensor | None = None
         self.image_set = image_set
         self.prediction: Tensor | None = None
@@ -66,7 +72,7 @@ class Session:
     def chunks(self) -> Chunks:
         """A fresh plan of chunks for this image; of single points where the model mixes those of a batch."""
         size = 1 if self.runner.takes_single_points else self.chunk_size
-        return Chunks(self.data.numel(), self.runner.device, size)
+        return Chunks(self.data[0].numel(), self.runner.device, size)
 
     @property
     def bound(self) -> BoundTarget:
@@ -100,15 +106,15 @@ class Session:
         output = output.detach()
         if output.ndim < 2 or len(output) != 1:
             raise ModelError(f"the model's output has shape {tuple(output.shape)}; expected (1, classes, ...)")
-        bad = int((~torch.isfinite(output)).sum())
-        self.output = output
-        if bad:
+        if bad := count_not_finite(output):
             raise ModelError(
                 f"the model returns NaN or infinite values ({bad} of {output.numel()}) for {self.image.name!r}"
             )
         self._bound = self.target.bind(output, self.image, self.runner.info)
         self._scores = self._bound.score(output)[0]
-        self.prediction = segmentation(output, self.runner.info)[0].cpu()
+        small = next(t for t in INTEGERS if self.runner.info.classes(output) <= torch.iinfo(t).max)
+        self.prediction = segmentation(output, self.runner.info)[0].to("cpu", small)
+        self.output = output if self.keep_output else None
         return self._bound
 
     @torch.no_grad()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Literal
 
 import torch
@@ -179,26 +180,58 @@ def regions(output: Tensor, info: OutputInfo) -> Tensor:
         return torch.cat([~foreground, foreground], 1)
     if info.resolved(output) == "sigmoid":
         return output.sigmoid() > 0.5
-    winner = output.argmax(1, keepdim=True)
     classes = torch.arange(output.shape[1], device=output.device).view(1, -1, *[1] * (output.ndim - 2))
-    return winner == classes
+    return _winner(output) == classes
+
+
+def _winner(output: Tensor) -> Tensor:
+    """Index of the largest channel, the first of equals: (B, 1, *spatial)."""
+    return output.max(1, keepdim=True).indices  # argmax walks a strided axis ten times slower
 
 
 def segmentation(output: Tensor, info: OutputInfo) -> Tensor:
     """The predicted label (B, *spatial), int64; of overlapping sigmoid channels the most probable, -1 where none."""
-    where = regions(output, info)
-    if output.shape[1] > 1 and info.resolved(output) == "sigmoid":
-        return torch.where(where.any(1), output.argmax(1), -1)
-    return where.int().argmax(1)
+    if output.shape[1] == 1:
+        return regions(output, info)[:, 1].long()
+    winner = _winner(output)[:, 0]
+    if info.resolved(output) == "sigmoid":
+        return torch.where(regions(output, info).any(1), winner, -1)
+    return winner
 
 
-def reduce_region(scores: Tensor, where: Tensor, reduction: Reduction) -> Tensor:
-    """Sum or mean of scores (B, K, *spatial) over regions (B or 1, K, *spatial): (B, K). An empty region scores 0."""
-    weights = where.to(scores.dtype)
-    total = (scores * weights).flatten(2).sum(2)
-    if reduction == "sum":
-        return total
-    return total / weights.flatten(2).sum(2).clamp(min=1)
+def chosen(scores: Tensor, indices: Sequence[int]) -> Tensor:
+    """Those channels of (B, C, ...); all of them, or neighbours, without a copy."""
+    first, wanted = (indices[0] if indices else 0), list(indices)
+    if wanted == list(range(first, first + len(wanted))):
+        return scores[:, first : first + len(wanted)]
+    return scores[:, wanted]
+
+
+@dataclass(frozen=True, eq=False)
+class RegionSum:
+    """Sum or mean over regions; an empty region scores 0.
+
+    Attributes:
+        weights: (B or 1, K, *spatial), 1 inside.
+        reduction: Which of the two.
+    """
+
+    weights: Tensor
+    reduction: Reduction
+
+    @classmethod
+    def over(cls, where: Tensor, scores: Tensor, reduction: Reduction) -> RegionSum:
+        """Over boolean regions, to be taken of scores like these."""
+        return cls(where.to(scores), reduction)
+
+    def __call__(self, scores: Tensor) -> Tensor:
+        """Of scores (B, K, *spatial): (B, K)."""
+        total = (scores * self.weights).flatten(2).sum(2)
+        return total if self.reduction == "sum" else total / self._sizes
+
+    @cached_property
+    def _sizes(self) -> Tensor:
+        return self.weights.flatten(2).sum(2).clamp(min=1)
 
 
 def require_spatial(output: Tensor, image: Image, kind: str) -> None:

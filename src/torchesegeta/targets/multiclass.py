@@ -13,11 +13,12 @@ from torchesegeta.targets.base import (
     ClassReference,
     OutputInfo,
     Reduction,
+    RegionSum,
     ScoreKind,
     Target,
+    chosen,
     class_scores,
     names_of,
-    reduce_region,
     regions,
     require_spatial,
 )
@@ -49,13 +50,13 @@ class MulticlassTarget(Target):
             for c in indices
             if not predicted[c]
         }
-        fixed = where[:, indices] if self.frozen else None
+        fixed = RegionSum.over(chosen(where, indices), output, self.reduce) if self.frozen else None
 
         def score(raw: Tensor) -> Tensor:
             if self.count:
-                return regions(raw, info)[:, indices].flatten(2).sum(2).to(raw.dtype)
-            region = regions(raw, info)[:, indices] if fixed is None else fixed
-            return reduce_region(class_scores(raw, info, self.score)[:, indices], region, self.reduce)
+                return chosen(regions(raw, info), indices).flatten(2).sum(2).to(raw.dtype)
+            summed = fixed or RegionSum.over(chosen(regions(raw, info), indices), raw, self.reduce)
+            return summed(chosen(class_scores(raw, info, self.score), indices))
 
         return BoundTarget(
             names_of(indices, info),

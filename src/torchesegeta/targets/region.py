@@ -17,11 +17,12 @@ from torchesegeta.targets.base import (
     ClassReference,
     OutputInfo,
     Reduction,
+    RegionSum,
     ScoreKind,
     Target,
+    chosen,
     class_scores,
     names_of,
-    reduce_region,
     regions,
     require_spatial,
 )
@@ -72,11 +73,12 @@ class RegionTarget(Target):
         indices = info.indices(self.classes, output)
         where = torch.stack([self._region(output, image, info, c) for c in indices])[None].to(output.device)
         names = names_of(indices, info)
+        summed = RegionSum.over(where, output, self.reduce)
         empty = {n: self._why_empty(n) for n, inside in zip(names, where[0], strict=True) if not inside.any()}
         return BoundTarget(
             names,
             tuple(indices),
-            lambda raw: reduce_region(class_scores(raw, info, self.score)[:, indices], where, self.reduce),
+            lambda raw: summed(chosen(class_scores(raw, info, self.score), indices)),
             linear=self.score == "logit",
             incompatible=empty,
         )
