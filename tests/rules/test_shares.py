@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import torchesegeta as te
+from torchesegeta.errors import ConfigError
 from torchesegeta.types import Attribution
 
 from .networks import RELUS, build, image
@@ -235,7 +236,8 @@ def test_refusals() -> None:
     assert "go down to" in refusal(relu, image(), {**AT_IMAGE, "negative": "refuse"})
     contrast = {"name": "contrastive_excitation_backprop", "layers": ["second"], "contrast_layer": "first"}
     assert "does not depend on layer 'second'" in refusal(relu, image(), contrast)
-    assert "nearest: 'first'" in refusal(relu, image(), {**contrast, "contrast_layer": "firs"})
+    with pytest.raises(ConfigError, match=r"contrast_layer: layer 'firs' .* nearest: 'first'"):
+        te.explain(relu, image(), [{**contrast, "contrast_layer": "firs"}], 1)
 
 
 @pytest.mark.parametrize("method", ["excitation_backprop", "contrastive_excitation_backprop", "lrp"])
