@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks.local import local_rows
 from benchmarks.masks import bare_rows, class_rows, peer_rows, target_rows
 from benchmarks.memory import memory_rows
+from benchmarks.rules import rule_rows
 from benchmarks.speed import alone_rows, gradient_rows, path_rows
 from benchmarks.startup import startup_rows
 from benchmarks.table import Row, Table, head, line, machine
@@ -30,6 +31,7 @@ SECTIONS: dict[str, Callable[[int, bool], Iterable[Row]]] = {
     "paths": path_rows,
     "alone": alone_rows,
     "memory": memory_rows,
+    "rules": rule_rows,
     "masks": mask_rows,
     "startup": startup_rows,
 }

@@ -234,13 +234,18 @@ class _Running:
                 yield result
 
     def _score_ends(self, sweep: Sweep) -> None:
-        """The mean score at the baselines, and how far it moves under a trace of noise."""
+        """The mean score at the baselines, and how far it moves under a trace of noise where it may at all."""
         session = self.session
         scores = torch.stack([session.score(end) for end in sweep.ends(session.data, session.key)])
         self.baseline_scores = scores.mean(0)
-        nudged = [session.score(end) for end in sweep.nudged(session.data, session.key)]
-        if nudged:
+        if sweep.rule is not None and sweep.rule.amplifies(self._matched):
+            nudged = [session.score(end) for end in sweep.nudged(session.data, session.key)]
             self.baseline_moves = (torch.stack(nudged) - scores).abs().mean(0)
+
+    @property
+    def _matched(self) -> set[str]:
+        """Names of the operations that the sweep's rule took over."""
+        return {name for reader in self.opened.values() for name in reader.matched}
 
     def _sweep(
         self,

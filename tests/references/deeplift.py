@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .record import Score, gradient_at, layer_at
+from .reveal_cancel import contributions
 
 Seen = dict[nn.Module, list[tuple[Tensor, Tensor]]]
 
@@ -27,8 +28,11 @@ def reference(
     model: nn.Module,
     layer: nn.Module | None = None,
     baseline: Tensor | float = 0.0,
+    rule: str = "rescale",
 ) -> Tensor:
     start = torch.zeros_like(image) + baseline
+    if rule == "reveal_cancel":
+        return contributions(score, image, start, model, layer)
     with linearised(score, image, start, model):
         multiplier = gradient_at(score, image)[0] if layer is None else layer_at(score, image, layer)[1]
     if layer is None:

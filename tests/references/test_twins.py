@@ -56,11 +56,13 @@ RISE: list[Row] = [
     {"masks": 5, "cells": 4, "baseline": baseline, "normalise": "expected", "share": 0.3},
     {"masks": 4, "cells": 2, "normalise": "count"},
 ]
+REVEAL: Row = {"rule": "reveal_cancel"}
+CONTRAST: list[Row] = [{"baseline": baseline}, REVEAL, {"baseline": baseline, **REVEAL}]
 RULES = ("riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
 ALONG: list[Row] = [*PATH, *({"steps": 6, "quadrature": rule} for rule in RULES)]
 
 EXCITATION: list[Row] = [{"layers": []}, {"layers": [], "negative": "clamp", "lost": "keep"}]
-CONTRAST: list[Row] = [{"layers": [], "contrast_layer": "second", "normalise": n} for n in (True, False)]
+OPPOSED: list[Row] = [{"layers": [], "contrast_layer": "second", "normalise": n} for n in (True, False)]
 PARTS = [{"rule": "gamma", "at": "first"}, {"rule": "gamma", "at": [0.2, 0.5]}, {"rule": "alpha_beta"}]
 RELEVANCE: list[Row] = [
     {},
@@ -74,12 +76,12 @@ RELEVANCE: list[Row] = [
 
 TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "deconvolution": (IMAGE, [{}]),
-    "deeplift": (IMAGE, [{}, {"baseline": 0.25}, {"baseline": baseline}]),
-    "deeplift_shap": (IMAGE, [{"baselines": baselines}]),
+    "deeplift": (IMAGE, [{}, {"baseline": 0.25}, *CONTRAST]),
+    "deeplift_shap": (IMAGE, [{"baselines": baselines}, {"baselines": baselines, **REVEAL}]),
     "ablation_cam": (LAYERS, CAM),
     "blur_integrated_gradients": (IMAGE, [{"steps": 4, "sigma": 2.0}, {"steps": 3, "sigma": 0.7}]),
     "captum": (IMAGE, [{}]),
-    "contrastive_excitation_backprop": ((None, *LAYERS), CONTRAST),
+    "contrastive_excitation_backprop": ((None, *LAYERS), OPPOSED),
     "eigen_cam": (LAYERS, CAM),
     "excitation_backprop": ((None, *LAYERS), EXCITATION),
     "expected_gradients": (IMAGE, [{"samples": 5, "baselines": baselines}]),
@@ -105,8 +107,8 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "layer_activation_guided_backprop": (LAYERS, [{}, {"filter": 2}]),
     "layer_cam": (LAYERS, CAM),
     "layer_conductance": (LAYERS, ALONG),
-    "layer_deeplift": (LAYERS, [{}, {"baseline": baseline}]),
-    "layer_deeplift_shap": (LAYERS, [{"baselines": baselines}]),
+    "layer_deeplift": (LAYERS, [{}, *CONTRAST]),
+    "layer_deeplift_shap": (LAYERS, [{"baselines": baselines}, {"baselines": baselines, **REVEAL}]),
     "layer_gradcam": (LAYERS, [{}, {"relu": True}]),
     "layer_gradient_shap": (LAYERS, MIXED),
     "layer_gradient_x_activation": (LAYERS, [{}]),

@@ -133,6 +133,101 @@ def test_operations_without_a_rule_are_refused_by_name(activation: Activation, n
     assert found.status == "incompatible" and f"DeepLIFT has no rule for {name} (2×)" in str(found.reason)
 
 
+def test_attention_that_is_written_out_wrongly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchesegeta.rules.rescale.attention.sqrt", lambda width: width)
+    assert "changed the model's output" in str(explain(build(SMOOTH["fused attention"])).reason)
+
+
+def test_rounding_is_measured_only_where_it_may_be_blown_up() -> None:
+    flat = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(168, 2))
+    assert set(explain(flat).measures) == {"completeness_gap"}
+    assert set(explain(build(nn.InstanceNorm2d(4))).measures) == {"completeness_gap", "baseline_noise"}
+
+
+REFUSED_APART = {
+    "softsign": "div of two activations",
+    "instance norm": "NativeBatchNorm",
+    "instance norm, then in place": "NativeBatchNorm",
+    "group norm": "NativeGroupNorm",
+    "layer norm": "NativeLayerNorm",
+    "softmax": "Softmax",
+    "log-softmax": "LogSoftmax",
+    "logsumexp": "Logsumexp",
+    "gate": "mul of two activations",
+    "gate in place": "mul of two activations",
+    "quotient": "div of two activations",
+    "reciprocal": "Reciprocal",
+    "roots": "Sqrt",
+    "powers": "Pow",
+    "exp and log": "Log",
+    "einsum": "mul of two activations",
+    "attention": "Softmax",
+    "transformer": "NativeLayerNorm",
+    "fused attention": "ScaledDotProduct",
+}
+"""Where nothing is defined for parts."""
+SIGNED: dict[str, Activation] = {
+    "difference": lambda x: x.relu() - 0.5 * x,
+    "difference in place": lambda x: x.relu().sub_(x),
+    "taken from a number": lambda x: (1 - x).relu() - x,
+    "negative factor": lambda x: (-2 * x).relu() + x,
+    "negation": lambda x: (-x).relu() + x,
+    "quotient by a number": lambda x: (x / -3).relu() + x,
+    "buffer of both signs": lambda x: (x * torch.linspace(-1, 1, x.shape[-1]).to(x)).relu() + x,
+    "nearest voxels": lambda x: functional.interpolate(x[..., ::2, ::2], size=x.shape[2:]) + x,
+}
+
+
+@pytest.mark.parametrize("baseline", BASELINES, ids=["zero", "noise"])
+@pytest.mark.parametrize("name", [*RELUS, *SMOOTH, *SIGNED])
+def test_complete_in_parts(name: str, baseline: Any) -> None:
+    activation = {**RELUS, **SMOOTH, **SIGNED}[name]
+    method = {"name": "deeplift", "rule": "reveal_cancel", "baseline": baseline}
+    (found,) = te.explain(build(activation).double(), image(), [method], 1)
+    if name in REFUSED_APART:
+        assert found.status == "incompatible" and REFUSED_APART[name] in str(found.reason), found.reason
+    else:
+        assert found.status == "ok" and found.measures["completeness_gap"] < GAP, found.reason
+
+
+@pytest.mark.parametrize(("dims", "batch"), [(2, 1), (3, 2)])
+def test_every_layer_carries_both_parts(dims: int, batch: int) -> None:
+    model = build(nn.ReLU(), dims).double()
+    method = {"name": "layer_deeplift_shap", "rule": "reveal_cancel", "baselines": ["zero", "blur"][:batch]}
+    maps = te.explain(model, image(dims), [method], [0, 1], ["activation#1", "head"])
+    assert all(abs(m.measures["score_share"] - 1) < GAP for m in maps) and len(maps) == 4
+    assert {tuple(m.passes.values()) for m in maps} == {(1 + 6 * batch, 2 * 3 * batch)}
+
+
+class _Minimum(nn.Module):
+    """i₁ − relu(i₁ − i₂), the smaller of two inputs: the paper's example."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = x[:, :1], x[:, 1:]
+        return (first - (first - second).relu()).flatten(2).sum(2)
+
+
+def test_minimum_is_shared_by_both_inputs() -> None:
+    """Where rescale gives all of it to one."""
+    both = torch.tensor([[[2.0, 1.0, 3.0]], [[1.0, 4.0, 3.0]]])
+    for rule, shares in (("reveal_cancel", [[0.5, 0.5, 1.5]] * 2), ("rescale", [[0, 1, 3], [1, 0, 0]])):
+        (found,) = te.explain(_Minimum(), both, [{"name": "deeplift", "rule": rule}], target=1)
+        torch.testing.assert_close(found.values, torch.tensor(shares, dtype=torch.float32)[:, None])
+
+
+def test_parts_that_are_taken_apart_wrongly_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchesegeta.rules.reveal_cancel._exchanged", lambda rows: 1.1 * rows)
+    method = {"name": "deeplift", "rule": "reveal_cancel"}
+    (found,) = te.explain(build(SIGNED["negation"]), image(), [method], 1)
+    assert "changed the model's output" in str(found.reason)
+
+
+def test_a_program_of_one_point_is_refused_in_parts() -> None:
+    program = torch.export.export(build(nn.ReLU()).eval(), (image()[None],)).module()
+    (found,) = te.explain(program, image(), [{"name": "deeplift", "rule": "reveal_cancel"}], 1)
+    assert "takes one at a time" in str(found.reason)
+
+
 def test_batch_norm_without_statistics_is_refused() -> None:
     norm = nn.BatchNorm2d(4, track_running_stats=False)
     assert "batch norm without running statistics" in str(explain(build(norm)).reason)
@@ -151,7 +246,7 @@ def test_methods_share_and_targets_agree() -> None:
     model: Net = build(nn.GELU())
     asked: list[Any] = ["deeplift", {"name": "deeplift_shap", "baselines": ["zero"]}, "layer_deeplift"]
     both = te.explain(model, image(), asked, target=[0, 2], layers=["second"])
-    assert {tuple(m.passes.values()) for m in both} == {(4, 2)}
+    assert {tuple(m.passes.values()) for m in both} == {(3, 2)}
     for m in both:
         (alone,) = te.explain(model, image(), [m.method], target=m.target_index, layers=["second"])
         torch.testing.assert_close(m.values, alone.values)

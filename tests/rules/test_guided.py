@@ -11,6 +11,10 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 import torchesegeta as te
+from torchesegeta.rules import Deconvolution, Rule
+from torchesegeta.rules.base import Backward, Step
+from torchesegeta.rules.calls import Call
+from torchesegeta.rules.disguises import Disguises, _relu
 from torchesegeta.store.records import describe
 from torchesegeta.types import Attribution
 
@@ -146,3 +150,23 @@ def test_filter_that_is_not_there() -> None:
     methods = [{"name": "layer_activation_guided_backprop", "filter": 9}]
     (found,) = te.explain(build(nn.ReLU()), image(), methods, layers=["second"])
     assert "filter 9: the layer puts out" in str(found.reason)
+
+
+def test_a_rule_that_changes_the_output_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*inputs: Tensor) -> tuple[Tensor, Backward]:
+        return 1.01 * inputs[0].relu(), lambda g: [g]
+
+    def step(_rule: Rule, call: Call) -> Step | None:
+        return Step((call.arguments[0],), run) if call.name == "relu" else None
+
+    monkeypatch.setattr(Deconvolution, "step", step)
+    monkeypatch.setattr(Deconvolution, "keeps_output", False)
+    assert "changed the model's output" in str(explain(build(nn.ReLU()))[1].reason)
+
+
+def test_what_is_taken_for_a_relu_must_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unmask(_self: Disguises, call: Call) -> Call:
+        return _relu(call.arguments[0]) if call.name == "sigmoid" else call
+
+    monkeypatch.setattr(Disguises, "unmask", unmask)
+    assert "changed the model's output" in str(explain(build(torch.sigmoid))[0].reason)

@@ -236,7 +236,7 @@ def test_refusals() -> None:
     assert "go down to" in refusal(relu, image(), {**AT_IMAGE, "negative": "refuse"})
     contrast = {"name": "contrastive_excitation_backprop", "layers": ["second"], "contrast_layer": "first"}
     assert "does not depend on layer 'second'" in refusal(relu, image(), contrast)
-    with pytest.raises(ConfigError, match=r"contrast_layer: layer 'firs' .* nearest: 'first'"):
+    with pytest.raises(ConfigError, match=r"methods\[0\]\.contrast_layer: layer 'firs' .* nearest: 'first'"):
         te.explain(relu, image(), [{**contrast, "contrast_layer": "firs"}], 1)
 
 

@@ -13,7 +13,7 @@ from torchesegeta.methods.registry import register
 class DeepLift(DeepLiftMethod):
     """Each voxel's share of the score's change from a baseline to the image, by differences instead of slopes.
 
-    The rescale rule; one pass at the baseline, one at the image, one back. The shares add up to the change.
+    One pass at the baseline, one at the image, one back. The shares add up to the change.
     """
 
     title = "DeepLIFT"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Literal
 
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from torchesegeta.baselines import Baseline, baseline_warning
@@ -11,7 +13,7 @@ from torchesegeta.methods.base import Context
 from torchesegeta.methods.path_method import completeness_gap, share_of_change
 from torchesegeta.methods.readouts import WeightedSum, layer_gradient, need, share_of_score
 from torchesegeta.methods.rule_method import RuleMethod
-from torchesegeta.rules import DeepLift
+from torchesegeta.rules import DeepLift, RevealCancel
 from torchesegeta.sweeps import Contrast, Read, Readout, Sample, Sweep
 
 LARGE_GAP = 1e-3
@@ -31,13 +33,26 @@ class DeepLiftMethod(RuleMethod):
 
     quantity = "share of the score"
 
+    rule: Literal["rescale", "reveal_cancel"] = Field(
+        "rescale",
+        description="How a nonlinear operation shares out its change: by quotients of differences, or apart for what "
+        "pushes up and what pulls down (slower; not for norms over the image, attention, products of activations).",
+    )
+
+    @model_validator(mode="after")
+    def _refuse_in_parts(self) -> DeepLiftMethod:
+        if self.rule == "reveal_cancel" and self.unknown == "gradient":
+            raise ValueError("reveal_cancel knows no plain gradients: leave 'unknown' at 'refuse'")
+        return self
+
     @abstractmethod
     def origins(self) -> tuple[Baseline, ...]:
         """The baselines."""
 
     def sweeps(self) -> tuple[Sweep, ...]:
         """The image against each baseline."""
-        return (Contrast(self.origins(), DeepLift(unknown=self.unknown)),)
+        rule = RevealCancel() if self.rule == "reveal_cancel" else DeepLift(unknown=self.unknown)
+        return (Contrast(self.origins(), rule),)
 
     def readout(self, context: Context) -> Readout:
         """(C, *spatial)."""

@@ -9,6 +9,7 @@ from torchesegeta.rules.guided import Guided
 from torchesegeta.rules.lrp import Lrp
 from torchesegeta.rules.mode import RuleMode, check_model, check_output, under
 from torchesegeta.rules.programs import in_pieces
+from torchesegeta.rules.reveal_cancel import RevealCancel
 from torchesegeta.rules.ruled import started
 from torchesegeta.rules.tape import Tape
 
@@ -19,6 +20,7 @@ __all__ = [
     "Guided",
     "Lrp",
     "NoRule",
+    "RevealCancel",
     "Rule",
     "RuleMode",
     "Tape",

@@ -7,7 +7,7 @@ the operation's own output and says how a gradient goes back through it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -77,6 +77,10 @@ class Rule(ABC):
         may_match_nothing: Whether it is right on a model without any operation that it names.
         shares_out: Whether a quantity is divided among what made it, instead of a slope going back: the pass then
             begins with `start`, and the score must be linear in the output.
+        keeps_output: Whether every step puts out what the operation itself does with its own arguments; the output is
+            then the plain one by construction, and no plain pass is made to compare them.
+        in_parts: Whether a batch holds three rows: the baseline with what rises on the way to the image, the baseline
+            with what falls, and the image.
     """
 
     name: ClassVar[str]
@@ -84,6 +88,8 @@ class Rule(ABC):
     needs_baseline: ClassVar[bool] = False
     may_match_nothing: ClassVar[bool] = False
     shares_out: ClassVar[bool] = False
+    keeps_output: ClassVar[bool] = False
+    in_parts: ClassVar[bool] = False
 
     def opened(self) -> Steps:
         """The steps of one pass; rules whose steps know of each other keep what they know there."""
@@ -120,6 +126,10 @@ class Rule(ABC):
             node: The node.
             inputs: How many of its inputs depend on the image.
         """
+
+    def amplifies(self, matched: Iterable[str]) -> bool:
+        """Whether operations, by name, may blow a baseline's rounding up; only for rules that need one."""
+        return False
 
     def decompose(self, call: Call) -> Callable[[], Any] | None:
         """A fused operation written out in plain ones, which then meet the rule; None for most.

@@ -61,6 +61,16 @@ class Call:
         return self.function(first, *inputs[1:], *self.arguments[len(inputs) :], **self.options)
 
 
+@torch.no_grad()
+def plainly(call: Call) -> Tensor:
+    """What a call puts out, or leaves in its input, without a rule; its arguments are left as they are."""
+    if not call.in_place:
+        return call.function(*call.arguments, **call.options)  # type: ignore[no-any-return]
+    changed: Tensor = call.arguments[0].clone()
+    call.function(changed, *call.arguments[1:], **call.options)
+    return changed
+
+
 def recognise(function: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> Call:
     """The call under its one name."""
     if isinstance(function, torch._ops.OpOverload):

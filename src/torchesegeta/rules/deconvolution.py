@@ -18,6 +18,7 @@ class Deconvolution(Rule):
     """Every activation is met as if its backward step were a ReLU."""
 
     name: ClassVar[str] = "deconvolution"
+    keeps_output: ClassVar[bool] = True
 
     def step(self, call: Call) -> Step | None:
         """See `Rule.step`."""

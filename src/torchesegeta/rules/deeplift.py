@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,6 +12,9 @@ from torchesegeta.rules.activations import ACTIVATIONS
 from torchesegeta.rules.base import Rule, Step
 from torchesegeta.rules.calls import Call
 from torchesegeta.rules.rescale import attention, elementwise, linear, max_pool, norms, products, softmax
+
+DIVIDING = norms.NORMS | {"div", "reciprocal", "sqrt", "rsqrt", "pow", "log", "log1p"}
+"""Operations whose slope has no bound: rounding in may be far more out."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class DeepLift(Rule):
     )
     needs_baseline: ClassVar[bool] = True
     may_match_nothing: ClassVar[bool] = True
+    keeps_output: ClassVar[bool] = True
 
     def step(self, call: Call) -> Step | None:
         """See `Rule.step`."""
@@ -35,6 +39,10 @@ class DeepLift(Rule):
             if found is not None:
                 return found
         return None
+
+    def amplifies(self, matched: Iterable[str]) -> bool:
+        """Norms, quotients and roots may divide by next to nothing."""
+        return not DIVIDING.isdisjoint(matched)
 
     def decompose(self, call: Call) -> Callable[[], Any] | None:
         """Attention, in its parts."""

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.models import format_of
 from torchesegeta.rules.base import NoRule, Rule, Step
-from torchesegeta.rules.calls import Call, recognise
+from torchesegeta.rules.calls import Call, plainly, recognise
 from torchesegeta.rules.checkpoints import without_checkpoints
 from torchesegeta.rules.composites import inside, is_composite
 from torchesegeta.rules.disguises import Disguises
@@ -47,16 +47,21 @@ class RuleMode(TorchFunctionMode):
         if is_composite(func):
             with self:
                 return inside(func, args, kwargs)(*args, **kwargs)
-        call = self._disguises.unmask(recognise(func, args, kwargs))
+        written = recognise(func, args, kwargs)
+        call = self._disguises.unmask(written)
         pieces, step = self._way(call)
         if pieces is not None:
             with self:
-                return pieces()
+                result = pieces()
+            check_output(self.rule, result, plainly(call))
+            return result
         if step is None:
             result = func(*args, **kwargs)
             self._disguises.note(call, result)
         else:
             self.matched[call.name] += 1
+            if call is not written:
+                check_output(self.rule, plainly(call), plainly(written))
             result = self._ruled(call, step)
         self._steps.seen(call, result)
         return result
@@ -73,14 +78,13 @@ class RuleMode(TorchFunctionMode):
             return None, None
 
     def _ruled(self, call: Call, step: Step) -> Any:
+        if self.recording and self.tape is not None:
+            self.tape.write(call.name, step.inputs)
+            return call.function(*call.arguments, **call.options)
         target = call.arguments[0] if call.in_place else None
         inputs = step.inputs if target is None else tuple(t.clone() if t is target else t for t in step.inputs)
-        if self.recording and self.tape is not None:
-            self.tape.write(call.name, inputs)
-            result = call.on(*inputs) if call.in_place else call.function(*call.arguments, **call.options)
-        else:
-            others = self.tape.read(call.name, inputs) if self.tape is not None else ()
-            result = apply(call.name, step.run, inputs, others)
+        others = self.tape.read(call.name, inputs) if self.tape is not None else ()
+        result = apply(call.name, step.run, inputs, others)
         return result if target is None else target.copy_(result)
 
 

@@ -150,9 +150,11 @@ class Points(ABC):
     """The points of a sweep over one image."""
 
     weights: Tensor
-    """(count,): the weights of the points; they add up to 1."""
+    """(count,): the weights of the points; they add up to 1, or to 2 where two points share a difference."""
     is_image = False
-    """Whether the only point is the image itself: its pass may bind the target."""
+    """Whether every point is the image itself: the first pass may bind the target."""
+    together = 1
+    """Points that a batch holds, neither more nor fewer, where their rows speak of each other; 1: any number."""
 
     @abstractmethod
     def at(self, indices: range) -> Tensor:

@@ -34,10 +34,11 @@ class Chunks:
         voxels: Voxels of one point; its channels count for little beside those of the layers.
         device: Where the model runs.
         size: Points at once; None chooses.
+        least: Points that a chunk is never halved below.
     """
 
-    def __init__(self, voxels: int, device: torch.device, size: int | None = None) -> None:
-        self.device = device
+    def __init__(self, voxels: int, device: torch.device, size: int | None = None, *, least: int = 1) -> None:
+        self.device, self.least = device, least
         self._grow = size is None and device.type == "cuda"
         self.size = size or (1 if device.type == "cuda" else max(1, min(MOST, CPU_VOXELS // voxels)))
 
@@ -58,7 +59,7 @@ class Chunks:
         try:
             self._measured(chunk, work)
         except Exception as error:
-            if not is_out_of_memory(error) or len(chunk) == 1:
+            if not is_out_of_memory(error) or len(chunk) <= self.least:
                 raise
             self._grow = False
             self.size = len(chunk) // 2

@@ -26,8 +26,8 @@ class Contrast(Sweep):
 
     @property
     def count(self) -> int:
-        """One for each baseline."""
-        return len(self.origins)
+        """One for each baseline; three where differences are taken apart."""
+        return len(self.origins) * (3 if self.rule.in_parts else 1)
 
     @property
     def needs_ends(self) -> bool:
@@ -41,20 +41,24 @@ class Contrast(Sweep):
     def nudged(self, image: Tensor, key: str) -> list[Tensor]:
         """Norms may blow a constant baseline's rounding up to the size of the score."""
         size = TRACE * float(image.max() - image.min())
-        draws = (normal(tuple(image.shape), f"{key}|nudge", number).to(image) for number in range(self.count))
+        draws = (normal(tuple(image.shape), f"{key}|nudge", number).to(image) for number in range(len(self.origins)))
         return [end.add(draw, alpha=size) for end, draw in zip(self.ends(image, key), draws, strict=True)]
 
     def passes(self, targets: int, reads: Sequence[Read], count: int | None = None) -> dict[str, int]:
-        """See `Sweep.passes`: the tape tells the score at every baseline; nudged it takes a pass more."""
-        planned = super().passes(targets, reads, count)
-        return {**planned, "forward": planned["forward"] + self.count - 1}
+        """See `Sweep.passes`: the tape tells the score at every baseline.
+
+        A model whose operations may blow up rounding takes a forward pass more for each, at the nudged baseline.
+        """
+        return {**super().passes(targets, reads, count), "forward": 2 * self.count}
 
     def points(self, image: Tensor, key: str) -> Points:
         """See `Sweep.points`."""
-        return _Against(image, self.ends(image, key))
+        return (_Parts if self.rule.in_parts else _Against)(image, self.ends(image, key))
 
 
 class _Against(Points):
+    is_image = True
+
     def __init__(self, image: Tensor, origins: list[Tensor]) -> None:
         self.image, self.origins = image, origins
         self.weights = torch.full((len(origins),), 1 / len(origins), dtype=image.dtype, device=image.device)
@@ -64,6 +68,30 @@ class _Against(Points):
 
     def reference(self, indices: range) -> Tensor:
         return torch.stack([self.origins[i] for i in indices])
+
+    def input_change(self, indices: range) -> Tensor:
+        return self.at(indices) - self.reference(indices)
+
+
+class _Parts(Points):
+    """What rises on the way from each baseline to the image, what falls, and the image, which adds nothing."""
+
+    together = 3
+
+    def __init__(self, image: Tensor, origins: list[Tensor]) -> None:
+        self.image, self.origins = image, origins
+        share = 1 / len(origins)
+        self.weights = torch.tensor([share, share, 0] * len(origins), dtype=image.dtype, device=image.device)
+
+    def at(self, indices: range) -> Tensor:
+        return torch.stack([self._row(i) for i in indices])
+
+    def _row(self, index: int) -> Tensor:
+        way = (torch.maximum, torch.minimum, None)[index % 3]
+        return self.image if way is None else way(self.image, self.origins[index // 3])
+
+    def reference(self, indices: range) -> Tensor:
+        return torch.stack([self.origins[i // 3] for i in indices])
 
     def input_change(self, indices: range) -> Tensor:
         return self.at(indices) - self.reference(indices)

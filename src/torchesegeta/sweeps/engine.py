@@ -52,7 +52,7 @@ def run_sweep(
     passes: MaskPasses | GradientPasses = (
         MaskPasses(points, readers) if isinstance(points, MaskPoints) else GradientPasses(points, sweep.rule, readers)
     )
-    chunks, count = session.chunks(), len(points.weights)
+    chunks, count = session.chunks(points.together), len(points.weights)
     for chunk in chunks.split(count):
         chunks.run(chunk, passes.chunk)
         readers.seen.clear()

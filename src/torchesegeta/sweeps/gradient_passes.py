@@ -63,22 +63,35 @@ class GradientPasses:
     def _forward_ruled(
         self, rule: Rule, chunk: range, batch: Tensor, layers: Sequence[str], *, scored: bool
     ) -> tuple[Capture, Tensor | None]:
-        """The same under a rule; the target is bound in a plain pass before, as far as it can be."""
-        with nullcontext() if scored else suppress(ConfigError, IncompatibleError):
-            _ = self.session.bound
-        self._open_after(None)
+        """The same under a rule.
+
+        The target is bound in a plain pass before, unless the rule keeps the output; and where its pass fails, so that
+        what is the rule's fault is told from what is the model's.
+        """
+        if not (rule.keeps_output and self.points.is_image):
+            self._bind(scored)
+        known = self.session.output is not None
         reference = self.points.reference(chunk)
-        passed = ruled_pass(self.session, batch, reference, layers, rule, scored=scored)
-        if not self.matched:
-            check_against_plain(self.session, rule, batch, passed.output)
+        try:
+            passed = ruled_pass(self.session, batch, reference, layers, rule, self._open_after, scored=scored)
+        except EsegetaError:
+            self._bind(scored)
+            raise
+        if known and not self.matched:
+            check_against_plain(self.session, rule, batch, passed)
         self.matched, self.note, self.before = passed.matched, passed.note, passed.before
         return passed.capture, passed.scores
+
+    def _bind(self, scored: bool) -> None:
+        """Bind the target in a plain pass, unless it is bound; readers without one do without."""
+        with nullcontext() if scored else suppress(ConfigError, IncompatibleError):
+            _ = self.session.bound
 
     def _open_after(self, output: Tensor | None) -> None:
         """In a sweep over the image alone its own pass binds the target."""
         if output is not None and self.points.is_image and not self.session.is_bound:
             with nullcontext() if self.readers.scored else suppress(EsegetaError):
-                self.session.bind(output)
+                self.session.bind(output[:1])
         self.readers.open()
         if self.readers.scored:
             self.session.require_gradient()
@@ -101,7 +114,8 @@ class GradientPasses:
         if not layers:
             return {}
         if self.before is not None:
-            return {layer: records[layer].values - self.before.record(layer).values for layer in layers}
+            starts = {layer: self.before.record(layer).values for layer in layers}
+            return {layer: torch.sub(records[layer].values, x0, out=x0) for layer, x0 in starts.items()}
         spans = [self.points.span(i) for i in chunk]
         needed = dict.fromkeys(name for span in spans for name in span)
         self.corners = {name: self.corners[name] for name in needed if name in self.corners}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -28,6 +28,7 @@ class RuledPass:
         matched: How many operations the rule took over, by name.
         note: What it did not know, where that is allowed, or None.
         before: Records of layers at the baselines of a rule that needs them.
+        start: Raw output there.
     """
 
     output: Tensor
@@ -36,10 +37,18 @@ class RuledPass:
     matched: dict[str, int] = field(default_factory=dict)
     note: str | None = None
     before: Capture | None = None
+    start: Tensor | None = None
 
 
 def ruled_pass(
-    session: Session, batch: Tensor, reference: Tensor | None, layers: Sequence[str], rule: Rule, *, scored: bool
+    session: Session,
+    batch: Tensor,
+    reference: Tensor | None,
+    layers: Sequence[str],
+    rule: Rule,
+    opened: Callable[[Tensor], None],
+    *,
+    scored: bool,
 ) -> RuledPass:
     """Run a batch forward under a rule.
 
@@ -49,6 +58,7 @@ def ruled_pass(
         reference: (B, C, *spatial), the baselines of a rule that needs them.
         layers: To record.
         rule: What changes.
+        opened: Called with the raw output before anything is scored; the target is bound afterwards.
         scored: Whether scores are wanted.
 
     Raises:
@@ -59,31 +69,40 @@ def ruled_pass(
         raise IncompatibleError(
             f"{rule.name} shares out a score that is linear in the model's output: explain logits of a fixed region"
         )
-    tape, before = (None, None) if reference is None else _tape(session, reference, layers, rule)
-    mode = RuleMode(rule, tape)
+    tape = None if reference is None else Tape()
+    recorder, mode = RuleMode(rule, tape, recording=True), RuleMode(rule, tape)
+    start, before = (None, None) if reference is None else _at_baseline(session, reference, layers, recorder)
     with under(mode), frozen(session.runner.model):
         output, capture = forward_pass(session, batch, layers, scored=True)
-        assert output is not None
-        matched = dict(mode.matched)
-        scores = finite_scores(session, output) if scored and rule.needs_baseline else None
-    if tape is not None:
-        tape.check_empty()
+    assert output is not None
+    matched = dict(mode.matched)
+    opened(output)
     if rule.shares_out:
         output = started(output, rule.start)
-    if scores is None and scored:
+    end, scores = output, None
+    if scored and reference is not None and start is not None:  # the score's own operations are under the rule too
+        with torch.no_grad(), under(recorder):
+            session.remember(reference, finite_scores(session, start))
+        with under(mode):
+            scores = end = finite_scores(session, output)
+    elif scored:
         scores = finite_scores(session, output)
-    ends = [output.grad_fn if scores is None else scores.grad_fn if rule.needs_baseline else output.grad_fn]
-    unknown = mode.unknown + in_pieces(rule, session.runner.model) + audit(rule, ends, get_gradient_edge(batch).node)
-    return RuledPass(output, capture, scores, matched, judge(rule, matched, unknown), before)
+    if tape is not None:
+        tape.check_empty()
+    escaped = audit(rule, [end.grad_fn], get_gradient_edge(batch).node)
+    unknown = mode.unknown + in_pieces(rule, session.runner.model) + escaped
+    return RuledPass(output, capture, scores, matched, judge(rule, matched, unknown), before, start)
 
 
 @torch.no_grad()
-def _tape(session: Session, reference: Tensor, layers: Sequence[str], rule: Rule) -> tuple[Tape, Capture]:
-    tape, capture = Tape(), Capture(layers, session.runner.calls)
-    with under(RuleMode(rule, tape, recording=True)), capture.watching(session.runner.model):
-        scores = finite_scores(session, session.runner.forward(reference, session.image.extras))
-    session.remember(reference, scores)
-    return tape, capture
+def _at_baseline(
+    session: Session, reference: Tensor, layers: Sequence[str], recorder: RuleMode
+) -> tuple[Tensor, Capture]:
+    """The raw output and the records of layers at the baselines, with what the tape needs of them."""
+    capture = Capture(layers, session.runner.calls)
+    with under(recorder), capture.watching(session.runner.model):
+        output = session.runner.forward(reference, session.image.extras)
+    return output, capture
 
 
 @contextmanager
@@ -99,16 +118,20 @@ def frozen(model: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def check_against_plain(session: Session, rule: Rule, batch: Tensor, output: Tensor) -> None:
-    """Compare the output of a ruled pass with that of a plain one.
+def check_against_plain(session: Session, rule: Rule, batch: Tensor, passed: RuledPass) -> None:
+    """Compare the output of a ruled pass with that of a plain one, which is made where the rule may change it.
 
     Raises:
         IncompatibleError: They differ.
     """
-    first = batch[:1].detach()
+    first, output = batch[:1].detach(), passed.output[:1]
+    if rule.in_parts and passed.start is not None:
+        first, output = session.data[None], passed.output[:2].sum(0, keepdim=True) - passed.start[:1]
     if session.output is not None and torch.equal(first[0], session.data):
         plain = session.output
+    elif rule.keeps_output:
+        return
     else:
         with torch.no_grad():
             plain = session.runner.forward(first, session.image.extras)
-    check_output(rule, output[:1], plain)
+    check_output(rule, output, plain)

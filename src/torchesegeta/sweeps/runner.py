@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from torchesegeta.arrays import at_least_single
-from torchesegeta.errors import ModelError
+from torchesegeta.errors import IncompatibleError, ModelError
 from torchesegeta.models import pick_output, takes_single_points
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.targets import OutputInfo
@@ -79,6 +79,8 @@ class Runner:
     def _call(self, points: Tensor, others: list[Tensor]) -> Any:
         try:
             return self.model(points, *others)
+        except IncompatibleError:
+            raise  # a rule's, of an operation in the model
         except Exception as error:
             if is_out_of_memory(error):
                 raise

@@ -41,10 +41,25 @@ def step(call: Call) -> Step | None:
     def run(*inputs: Tensor) -> tuple[Tensor, Backward]:
         x, x0 = inputs
         y = call.on(x)
-        multiplier = CLOSED[call.name](x, x0) if call.name in CLOSED else _quotient(call, x, x0, y)
+        multiplier = _multiplier(call, x, x0, y)
         return y, lambda g: [g * multiplier]
 
     return Step((source,), run)
+
+
+def _multiplier(call: Call, x: Tensor, x0: Tensor, y: Tensor) -> Tensor:
+    if call.name == "relu":
+        return _relu(x, x0)
+    if call.name == "leaky_relu":
+        slope = call.argument(1, "negative_slope", 0.01)
+        return _relu(x, x0).mul_(1 - slope).add_(slope)
+    return CLOSED[call.name](x, x0) if call.name in CLOSED else _quotient(call, x, x0, y)
+
+
+def _relu(x: Tensor, x0: Tensor) -> Tensor:
+    """max(x, x₀) / |x − x₀|, kept within 0 and 1: the quotient, and the derivative where x = x₀."""
+    change = torch.sub(x, x0).abs_().add_(torch.finfo(x.dtype).tiny)
+    return torch.maximum(x, x0).div_(change).clamp_(0, 1)
 
 
 def _quotient(call: Call, x: Tensor, x0: Tensor, y: Tensor) -> Tensor:
@@ -56,7 +71,7 @@ def _quotient(call: Call, x: Tensor, x0: Tensor, y: Tensor) -> Tensor:
         if call.name not in ("log", "pow"):
             scale = scale.clamp(min=1)
         small, middle = change.abs() <= torch.finfo(x.dtype).eps ** 0.5 * scale, (x + x0) / 2
-    slope = (y - call.on(x0)) / torch.where(small, torch.ones_like(change), change)
+    slope = (y - call.on(x0)).div_(change.masked_fill(small, 1))
     return torch.where(small, _derivative(call, middle), slope) if bool(small.any()) else slope
 
 

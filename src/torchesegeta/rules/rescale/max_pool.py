@@ -39,12 +39,13 @@ def step(call: Call) -> Step | None:
         y0, winners0 = pool(x0, *call.arguments[1:], **call.options)
         change = (y - y0).flatten(-dims)
         places = torch.where(change < 0, winners0.flatten(-dims), winners.flatten(-dims))
-        below = (x - x0).flatten(-dims).gather(-1, places)
-        multiplier = torch.where(change == 0, 0, change / torch.where(change == 0, 1, below))
+        below = x.flatten(-dims).gather(-1, places) - x0.flatten(-dims).gather(-1, places)
+        multiplier = change.div_(below.masked_fill_(change == 0, 1))
+        shape = x.shape
 
         def back(g: Tensor) -> list[Tensor]:
-            shares = torch.zeros_like(x).flatten(-dims)
-            return [shares.scatter_add(-1, places, g.flatten(-dims) * multiplier).view_as(x)]
+            shares = g.new_zeros(shape).flatten(-dims)
+            return [shares.scatter_add_(-1, places, g.flatten(-dims) * multiplier).view(shape)]
 
         has_indices = "with_indices" in call.name or call.name.startswith("adaptive")
         return (y, winners) if has_indices else y, back
