@@ -138,7 +138,7 @@ def leaves_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
         score.sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
         return honest(session, score, *others, **options)
 
-    monkeypatch.setattr("torchesegeta.sweeps.gradient_passes.backward_pass", backward_pass)
+    monkeypatch.setattr("torchesegeta.sweeps.slopes.backward_pass", backward_pass)
 
 
 def leaves_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
