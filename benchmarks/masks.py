@@ -110,7 +110,7 @@ def peer_rows(pairs: int, quick: bool) -> Iterator[Row]:
 def target_rows(pairs: int, quick: bool) -> Iterator[Row]:
     """Ten classes from the same forward passes, where the peer runs once for each."""
     subject, classifier = Subject(16, SMALL, 10) if quick else Subject(48, outputs=10), Classifier()
-    classes, few = list(range(10)), max(1, pairs // 5)
+    classes, few = list(range(10)), max(1, pairs // 7)  # of ten runs each
 
     def captum_in_turn(case: Case) -> None:
         for index in classes:
@@ -121,9 +121,9 @@ def target_rows(pairs: int, quick: bool) -> Iterator[Row]:
             torchcam_score_cam(classifier, index)
 
     for case in cases(subject):
-        ratio = compare(partial(case.ours, subject, classes), partial(captum_in_turn, case), few)
+        ratio = compare(partial(case.ours, subject, classes), partial(captum_in_turn, case), few, warm_up=False)
         yield faster_row(f"{case.method['name']}, 10 classes", f"{CAPTUM}, class by class", ratio, 8)
-    ratio = compare(partial(classifier.explain, SCORE_CAM, classes), torchcam_in_turn, few)
+    ratio = compare(partial(classifier.explain, SCORE_CAM, classes), torchcam_in_turn, few, warm_up=False)
     yield faster_row(f"score_cam, {IN_2D}, 10 classes", f"{TORCHCAM}, class by class", ratio, 8)
 
 
@@ -132,7 +132,6 @@ def class_rows(pairs: int, quick: bool) -> Iterator[Row]:
     subject, classifier = Subject(16, SMALL, 20) if quick else Subject(48, outputs=20), Classifier()
     tried: list[tuple[str, Callable[[list[int]], object]]] = [
         ("occlusion", partial(subject.explain, {"name": "occlusion", "window": subject.size // CELLS})),
-        ("kernel_shap", partial(subject.explain, {"name": "kernel_shap", "samples": SAMPLES, **GRID})),
         ("rise", partial(subject.explain, {"name": "rise", "masks": 12})),
         (f"rise, {IN_2D}", partial(classifier.explain, {"name": "rise", "masks": 40})),
         (f"score_cam, {IN_2D}", partial(classifier.explain, SCORE_CAM)),
@@ -148,10 +147,12 @@ def bare_rows(pairs: int, quick: bool) -> Iterator[Row]:
     As many as masks, and one each for the image and, in Score-CAM, the baseline.
     """
     volume = Subject(16, SMALL) if quick else Subject()
-    for network, subject, channels in (("3D U-Net", volume, volume.features[0]), (IN_2D, Classifier(), 40)):
+    fewer = (pairs + 1) // 2  # of passes that take seconds
+    tried = (("3D U-Net", volume, volume.features[0], fewer), (IN_2D, Classifier(), 40, pairs))
+    for network, subject, channels, count in tried:
         for method, passes in ((SCORE_CAM, channels + 2), ({"name": "rise", "masks": channels}, channels + 1)):
             bare = partial(forwards, subject.model, subject.image, passes)
-            ratio = compare(partial(subject.explain, method, [1]), bare, pairs)
+            ratio = compare(partial(subject.explain, method, [1]), bare, count)
             yield slower_row(f"{method['name']}, {network}", f"{passes} bare forward passes", ratio)
 
 

@@ -80,16 +80,15 @@ def _measure(call: Call, subject: Subject, method: Method) -> int:
 
 def memory_rows(pairs: int, quick: bool) -> Iterator[Row]:
     """Memory against the number of passes, and against Captum at one point at a time."""
-    tiny, processes, part = Subject(16, (4, 8)), 1 if quick else 3, 10 if quick else 1
+    tiny, processes = Subject(16, (4, 8)), 1 if quick else 3
     counted = (
-        ("integrated_gradients", "steps", SMALL, (10, 200)),
-        ("smoothgrad", "samples", SMALL, (10, 200)),
-        ("rise", "masks", OneConvolution(), (100, 1000)),
+        ("integrated_gradients", "steps", SMALL, (10, 200), processes),
+        ("smoothgrad", "samples", SMALL, (10, 200), processes),
+        ("rise", "masks", OneConvolution(), (100, 1000), 1),  # a minute each
     )
-    for name, count, subject, numbers in counted:
-        few, many = (
-            added(_ours, tiny if quick else subject, {"name": name, count: n // part}, processes) for n in numbers
-        )
+    for name, count, subject, numbers, runs in counted:
+        subject, part = (tiny, 10) if quick else (subject, 1)
+        few, many = (added(_ours, subject, {"name": name, count: n // part}, runs) for n in numbers)
         share = many / max(few, 1)
         what, peer = f"{name}: memory of {numbers[1]} {count}", f"{numbers[0]} {count}"
         yield Row(what, peer, f"{share:.3f}", "", "0.95–1.05", abs(share - 1) <= 0.05)

@@ -99,3 +99,26 @@ def test_windows_cover_the_image_and_stop_at_its_border() -> None:
     assert windows.count == 3 * 3
     assert float(cover.min()) >= 1
     torch.testing.assert_close(windows.spread(torch.ones(windows.count)), torch.ones(1, 10, 7))
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "stride", "per_channel"),
+    [
+        ((2, 9, 11), (4, 3), (2, 3), False),
+        ((2, 9, 11), (4, 3), (3, 1), True),
+        ((1, 8, 9, 10), (3, 9, 4), (2, 9, 3), False),
+    ],
+)
+def test_overlapping_windows_are_averaged(
+    shape: tuple[int, ...], size: tuple[int, ...], stride: tuple[int, ...], per_channel: bool
+) -> None:
+    windows = Windows(shape, size, stride, per_channel)
+    values = torch.randn(windows.count, generator=torch.Generator().manual_seed(0))
+    total = torch.zeros(shape)
+    cover = torch.zeros(shape)
+    for index, value in enumerate(values):
+        total[windows.place(index)] += value
+        cover[windows.place(index)] += 1
+    found = windows.spread(values)
+    assert len(found) == (shape[0] if per_channel else 1)
+    torch.testing.assert_close(found.expand(shape), total / cover)

@@ -157,7 +157,7 @@ class Features(Strict):
     stride: Lengths | None = None
     cells: Lengths | None = None
     count: int = Field(50, ge=1)
-    compactness: float = Field(0.1, gt=0)
+    compactness: float = Field(0.3, gt=0)
     path: Path | None = None
     array: ArrayValue | None = None
     per_channel: bool = False

@@ -85,3 +85,23 @@ def test_the_centre_is_that_of_the_magnitudes() -> None:
 def test_values_that_do_not_fit_are_refused_by_name(values: Array) -> None:
     with pytest.raises(InputError, match=r"map 'saliency' has .*shape \("):
         shown(attribution(values))
+
+
+def test_a_signed_map_far_from_0_is_drawn_from_its_median() -> None:
+    values = noise(1, 8, 9, 10)
+    far = shown(attribution(values - 100, signed=True)).off_level()
+    assert far.level == pytest.approx(-100, abs=1) and abs(float(np.median(far.values))) < 1e-3
+    assert np.allclose(far.values - far.values.min(), (values - values.min())[0], atol=1e-4)
+    assert far.notes == ("median −100",) and far.named("score") == "score, from median"
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.0])
+def test_other_maps_keep_their_zero(offset: float) -> None:
+    values = noise(1, 8, 9, 10) + offset
+    for map_ in (
+        attribution(values, signed=True),
+        attribution(np.abs(values) + 100),
+        attribution(0 * values + 7, signed=True),
+    ):
+        kept = shown(map_).off_level()
+        assert kept.level == 0 and kept.named("score") == "score" and np.array_equal(kept.values, shown(map_).values)

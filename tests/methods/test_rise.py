@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -55,3 +57,30 @@ def test_more_masks_continue_the_same_sequence() -> None:
     assert few is not None and many is not None
     last = 11 * many - 10 * few
     assert float(last.min()) >= -1e-3, "the eleventh mask times a positive score"
+
+
+@pytest.mark.parametrize("normalise", ["coverage", "expected"])
+@pytest.mark.parametrize("chunk_size", [1, 7])
+def test_targets_together_are_as_each_alone(normalise: str, chunk_size: int) -> None:
+    method = {"name": "rise", "masks": 30, "cells": 4, "normalise": normalise}
+
+    def run(target: list[int]) -> te.Attributions:
+        image = torch.rand(1, 9, 10, generator=torch.Generator().manual_seed(3))
+        return te.explain(OneVoxel(), image, [method], target=target, activation="none", chunk_size=chunk_size)
+
+    together = run([1, 0])
+    for mine in together:
+        (alone,) = run([int(mine.target_index or 0)])
+        assert mine.values is not None and alone.values is not None
+        torch.testing.assert_close(mine.values, alone.values)
+        assert mine.measures == pytest.approx(alone.measures, rel=1e-4)
+
+
+def test_half_precision_sums_are_not() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(180, 2))
+    image, method = torch.rand(1, 9, 10), {"name": "rise", "masks": 3000, "cells": 4}
+    full, half = (te.explain(net, image, [method], target=0)[0] for net in (copy.deepcopy(model), model.half()))
+    assert full.values is not None and half.values is not None
+    assert half.measures == pytest.approx(full.measures, rel=0.02)
+    assert float((half.values - full.values).abs().max()) < 0.02 * float(full.values.max() - full.values.min())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from torchesegeta.errors import InputError
 from torchesegeta.figures.frame import Array, Frame, Plane
+from torchesegeta.figures.numbers import number
 from torchesegeta.types import Affine, Attribution, Image, layer_affine
 
 
@@ -22,12 +23,14 @@ class Brightness:
         signed: Whether negative values are drawn as such.
         notes: How it was made of the attribution.
         alerts: What its reader must know.
+        level: What was taken off all values.
     """
 
     values: Array
     signed: bool
     notes: tuple[str, ...] = ()
     alerts: tuple[str, ...] = ()
+    level: float = 0.0
 
     @cached_property
     def is_zero(self) -> bool:
@@ -44,6 +47,22 @@ class Brightness:
             total = profile.sum()
             found.append(round(float(profile @ np.arange(size) / total)) if total > 0 else size // 2)
         return found[0], found[1], found[2]
+
+    def off_level(self) -> Brightness:
+        """A signed map that lies all on one side of 0, further from it than it is wide, as differences from its median.
+
+        On colours about 0 such a map, mean scores say, is one plain colour.
+        """
+        low, middle, high = (float(v) for v in np.percentile(self.values, (0.5, 50, 99.5)))
+        nearest = min(abs(low), abs(high)) if low * high > 0 else 0.0
+        if not self.signed or not 0 < high - low < nearest:
+            return self
+        notes = (*self.notes, f"median {number(middle)}")
+        return replace(self, values=self.values - np.float32(middle), notes=notes, level=middle)
+
+    def named(self, quantity: str) -> str:
+        """What the values drawn mean, where the map's mean a quantity."""
+        return f"{quantity}, from median" if self.level else quantity
 
     def project(self, plane: Plane) -> Array:
         """Maximum-intensity projection; for signed maps the value of the largest magnitude, with its sign."""

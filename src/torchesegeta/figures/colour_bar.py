@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import floor, log10
 from typing import Any
 
+from torchesegeta.figures.numbers import number
 from torchesegeta.figures.page import LETTER, MARGIN, Box, Page, wrap
 from torchesegeta.figures.panel import line_style
 from torchesegeta.figures.scale import Scale
 from torchesegeta.figures.scene import Region
 
 BAR_WIDTH = 0.13
-ROOM = 1.0
+ROOM = 1.14
 """Inches at the right of a page for a bar with its numbers and name."""
 
 LEFT = 0.42
@@ -44,17 +44,6 @@ def draw_bar(page: Page, beside: Box, scale: Scale, quantity: str) -> None:
     words = "\n".join(wrap(quantity, box.height * 1.05, size, 2))
     options: dict[str, Any] = {"rotation": 90, "ha": "right", "va": "center", "linespacing": 1.05}
     page.text(box.left - 0.03, box.top + box.height / 2, words, multialignment="center", **options)
-
-
-def number(value: float) -> str:
-    """A number in at most eight letters."""
-    return (
-        "0"
-        if value == 0
-        else f"{round(value, 1 - floor(log10(abs(value)))):.4g}".replace("e-0", "e-")
-        .replace("e+0", "e+")
-        .replace("-", "−")
-    )
 
 
 def draw_legend(page: Page, regions: Sequence[Region]) -> None:

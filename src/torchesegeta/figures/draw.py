@@ -38,7 +38,7 @@ def draw(
             for layers; of other maps the largest magnitude is drawn.
         image: The image explained, or a `Scene` of it, which saves preparing it for every map.
         limits: Values of the first and last colour; None takes the 99.5th percentile of the magnitudes that are not
-            0, on both sides of 0 for signed maps.
+            0, on both sides of 0 for signed maps; those that lie far to one side of 0 are drawn from their median.
         title: The method's title for people; None makes one of its name.
         **options: Those of `Scene` for an image; a scene has its own.
 
@@ -58,10 +58,11 @@ def draw(
         array = values.detach().cpu().float().numpy()
         return draw_features(array, heading, attribution.quantity, attribution.signed, scene.style)
     shown = brightness(attribution, scene.image, scene.frame)
+    shown = shown if limits is not None else shown.off_level()
     notes = [*shown.notes, *_tilt(scene)]
     heading = heading_of(attribution, target, scene.style, title=title, notes=notes, alerts=shown.alerts)
     painter = draw_volume if scene.image.spatial_dims == 3 else draw_flat
-    return painter(scene, shown, heading, attribution.quantity, attribution.target_index, limits)
+    return painter(scene, shown, heading, shown.named(attribution.quantity), attribution.target_index, limits)
 
 
 def layer_strip(

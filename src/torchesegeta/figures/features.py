@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from torchesegeta.figures.colour_bar import ROOM, draw_bar, number
+from torchesegeta.figures.colour_bar import ROOM, draw_bar
 from torchesegeta.figures.frame import Array
 from torchesegeta.figures.heading import Heading
+from torchesegeta.figures.numbers import number
 from torchesegeta.figures.page import MARGIN, Box, Page
 from torchesegeta.figures.scale import scale_for
 from torchesegeta.figures.style import Style, colour_map

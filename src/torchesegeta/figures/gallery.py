@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 
 from torchesegeta.errors import InputError
 from torchesegeta.figures.brightness import Brightness, brightness
-from torchesegeta.figures.colour_bar import ROOM, draw_bar, draw_legend, number
+from torchesegeta.figures.colour_bar import ROOM, draw_bar, draw_legend
 from torchesegeta.figures.frame import Plane
 from torchesegeta.figures.heading import compose, human, parameter_words
+from torchesegeta.figures.numbers import number
 from torchesegeta.figures.page import MARGIN, Box, Page, line_height, wrap
 from torchesegeta.figures.panel import draw_marks, draw_outlines, draw_picture, draw_scale_bar
 from torchesegeta.figures.scale import Scale, robust_limit
@@ -61,7 +62,7 @@ def draw_layer_strip(
     name = f"{title or human(first.method)}{f' for {target}' if target else ''}, layer by layer"
     notes = [*parameter_words(first.parameters), "one colour scale" if shared else "each layer on its own colour scale"]
     share = Scale(-1.0 if scales[0].signed else 0.0, 1.0, scales[0].signed, scene.style)
-    bar = (scales[0], first.quantity) if shared else (share, "share of the layer's limit")
+    bar = (scales[0], maps[0].named(first.quantity)) if shared else (share, "share of the layer's limit")
     return _draw(scene, entries, _plane(scene, plane), Words(name, notes, left_out), bar)
 
 
@@ -76,7 +77,7 @@ def draw_target_panel(scene: Scene, attributions: Sequence[Attribution], *, plan
     layer = f" at layer {first.layer}" if first.layer else ""
     notes = [*parameter_words(first.parameters), "one colour scale"]
     words = Words(f"{title or human(first.method)}{layer}, target by target", notes, left_out)
-    return _draw(scene, entries, _plane(scene, plane), words, (scales[0], first.quantity))
+    return _draw(scene, entries, _plane(scene, plane), words, (scales[0], maps[0].named(first.quantity)))
 
 
 def _drawable(
@@ -89,7 +90,9 @@ def _drawable(
         raise InputError(f"none of the {len(attributions)} maps lies on the grid of image {scene.image.name!r}")
     others = [a for a in attributions if a.values is not None and a.values.ndim != dims + 1]
     left_out = [f"{a.layer or a.label}: no place in the image, not drawn" for a in others]
-    return drawn, [brightness(a, scene.image, scene.frame) for a in drawn], left_out
+    maps = [brightness(a, scene.image, scene.frame) for a in drawn]
+    apart = [shown.off_level() for shown in maps]
+    return drawn, apart if all(shown.level for shown in apart) else maps, left_out
 
 
 def _scales(scene: Scene, maps: Sequence[Brightness], *, shared: bool) -> list[Scale]:

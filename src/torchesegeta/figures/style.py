@@ -52,7 +52,7 @@ class Style:
     one_signed: str = "warm"
     signed: str = "cold-warm"
     darkest: float = 0.15
-    opacity: float = 0.92
+    opacity: float = 0.8
     knee: float = 0.6
     fade: float = 1.4
     percentile: float = 99.5

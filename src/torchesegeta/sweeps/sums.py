@@ -32,25 +32,26 @@ class TargetSums:
 
 
 class MaskSums:
-    """The sums of all targets.
+    """The sums of all targets, in float32 or better: in half precision they would stop growing.
 
     Args:
         shape: Of the masks: (*spatial).
         targets: Number of scores.
-        like: A tensor of the masks' dtype and device.
+        like: A tensor of the masks' dtype, and on their device.
     """
 
     def __init__(self, shape: tuple[int, ...], targets: int, like: Tensor) -> None:
         most = round(SAMPLED ** (1 / len(shape)))
         self.lattice = (slice(None), *(slice(None, None, ceil(n / most)) for n in shape))
         self.shape, self.targets, self.count = shape, targets, 0
-        sampled = like.new_empty(1, *shape)[self.lattice]
-        self._masks = like.new_zeros(1 + targets, *shape)
-        self._squares = like.new_zeros(1 + 2 * targets, *sampled.shape[1:])
+        sampled = torch.empty(1, *shape, device="meta")[self.lattice]
+        dtype = torch.promote_types(like.dtype, torch.float32)
+        self._masks = like.new_zeros(1 + targets, *shape, dtype=dtype)
+        self._squares = like.new_zeros(1 + 2 * targets, *sampled.shape[1:], dtype=dtype)
 
     def add(self, masks: Tensor, changes: Tensor) -> None:
         """Add masks (B, 1, *spatial) whose scores changed by (B, targets)."""
-        changes = changes.to(masks)
+        masks, changes = masks.to(self._masks), changes.to(self._masks)
         one = torch.ones_like(changes[:, :1])
         sampled = masks[(slice(None), *self.lattice)].square()
         _add_products(self._masks, torch.cat([one, changes], 1), masks)
