@@ -117,9 +117,9 @@ def test_layer_method_on_a_model_without_space() -> None:
 def test_unknown_layer_is_refused_before_anything_runs() -> None:
     net = CountingNet()
     for layers, entry, path in [
-        (["blocks.9"], "gradcam", "layers: "),
-        (None, {"name": "gradcam", "layers": ["blocks.9"]}, "methods: gradcam: layers: "),
-        (None, {"name": "vanilla_backprop", "layers": ["blocks.9"], "label": "mine"}, "methods: mine: layers: "),
+        (["blocks.9"], "gradcam", "layers[0]: "),
+        (None, {"name": "gradcam", "layers": ["blocks.9"]}, "methods[0].layers[0]: "),
+        (None, {"name": "vanilla_backprop", "layers": ["blocks.9"], "label": "mine"}, "methods[0].layers[0]: "),
     ]:
         with pytest.raises(ConfigError) as caught:
             te.explain(net, torch.ones(1, 9, 11), [entry], 1, layers)  # type: ignore[list-item]
