@@ -193,6 +193,7 @@ def test_an_exported_program_shows_its_layers_and_runs(project: Project, here: N
     assert "net.pt2" in (project.output / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 def test_torchscript_is_refused_by_name_where_it_shows_too_little(project: Project, here: None) -> None:
     methods = ["saliency", "guided_backprop", "layer_gradcam", {"name": "occlusion", "window": 6}]
     config = project.config(model=program(project, "net.pt"), methods=methods, layers=None)

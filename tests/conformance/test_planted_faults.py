@@ -135,10 +135,11 @@ def leaves_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = passes.backward_pass
 
     def backward_pass(session: Any, score: Tensor, *others: Any, **options: Any) -> Any:
-        score.sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        for parameter in session.runner.model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
         return honest(session, score, *others, **options)
 
-    monkeypatch.setattr("torchesegeta.sweeps.gradient_passes.backward_pass", backward_pass)
+    monkeypatch.setattr("torchesegeta.sweeps.slopes.backward_pass", backward_pass)
 
 
 def leaves_hooks(monkeypatch: pytest.MonkeyPatch) -> None:

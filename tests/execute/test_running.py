@@ -173,6 +173,8 @@ def test_an_unreadable_image_costs_its_own_maps(project: Project, order: str) ->
     (reason,) = {record["reason"] for record in project.maps() if record["status"] == "failed"}
     assert "b.nii.gz cannot be read as NIfTI" in reason
     assert "b.nii.gz cannot be read" in (project.output / "log.txt").read_text()
+    early = [text for text in events[0]["warnings"] if text.startswith("images[0] cannot be used: ")]
+    assert len(early) == (order == "ba")
 
 
 @pytest.mark.parametrize("order", ["ab", "ba"])

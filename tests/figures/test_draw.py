@@ -93,6 +93,7 @@ def test_regions_are_outlined_and_named() -> None:
     assert all(count >= 4 for count in outlines)
     other = figures.draw(attribution(noise(1, 8, 9, 10), target="2", target_index=2), ground)
     assert "label: class 2 (none)" in words(other)
+    assert "for class 2" in words(other)
 
 
 def test_overlapping_classes_have_their_own_regions() -> None:

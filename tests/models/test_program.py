@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import torchesegeta as te
 from torchesegeta.errors import ModelError
 from torchesegeta.models import format_of, kind_of, load_program, model_dims, takes_single_points
 
@@ -136,3 +137,8 @@ def test_other_files_are_refused(net: nn.Module, tmp_path: Path) -> None:
     }.items():
         with pytest.raises(ModelError, match=said):
             load_program(tmp_path / name)
+
+
+def test_something_else_in_memory() -> None:
+    with pytest.raises(ModelError, match="model: a function is neither a torch.nn.Module nor a torch.export program"):
+        te.explain(lambda x: x, POINT[0], "saliency")  # type: ignore[arg-type]

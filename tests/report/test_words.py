@@ -25,6 +25,15 @@ def test_lists() -> None:
     assert words.moment("yesterday") == "yesterday" and words.moment(None) == "–"
 
 
+def test_names_of_maps() -> None:
+    record = {"method": "saliency", "label": "saliency", "target": "1", "target_index": 1, "image": "head"}
+    assert words.name_of(record, "Saliency") == "Saliency for class 1 on head"
+    assert (
+        words.name_of({**record, "target": "vessel", "layer": "enc"}, "Saliency")
+        == "Saliency for vessel at enc on head"
+    )
+
+
 def test_orientations() -> None:
     assert words.orientation(np.diag([-1.0, 1, 1, 1]), 3) == "left, anterior, superior (LAS)"
     assert words.orientation(np.eye(4), 2) == "right, anterior (RA)"

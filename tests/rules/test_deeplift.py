@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import fuse_conv_bn_eval
 from torch.utils.checkpoint import checkpoint
 
 import torchesegeta as te
@@ -213,6 +214,34 @@ def test_minimum_is_shared_by_both_inputs() -> None:
     for rule, shares in (("reveal_cancel", [[0.5, 0.5, 1.5]] * 2), ("rescale", [[0, 1, 3], [1, 0, 0]])):
         (found,) = te.explain(_Minimum(), both, [{"name": "deeplift", "rule": rule}], target=1)
         torch.testing.assert_close(found.values, torch.tensor(shares, dtype=torch.float32)[:, None])
+
+
+class _Joined(nn.Module):
+    """Two branches, one taken from the other."""
+
+    def __init__(self, first: nn.Module, other: nn.Module, last: nn.Module, factor: float) -> None:
+        super().__init__()
+        self.first, self.other, self.last, self.factor = first, other, last, factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.first(x).mul_(self.factor) - self.other(x))  # type: ignore[no-any-return]
+
+
+def test_linear_operations_after_a_convolution_are_part_of_it() -> None:
+    """Batch norms and factors of either sign, folded into the weights before them."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        conv, other, norm = nn.Conv2d(2, 3, 3), nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3).eval()
+        norm.weight.data = torch.tensor([-1.5, 0.7, -0.2])
+        last = nn.Sequential(nn.ReLU(), nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(60, 2)).eval()
+    folded = fuse_conv_bn_eval(conv.eval(), norm)
+    for parameter in folded.parameters():
+        parameter.data *= -2
+    models = _Joined(nn.Sequential(conv, norm), other, last, -2), _Joined(folded, other, last, 1)
+    asked = [{"name": "deeplift", "rule": "reveal_cancel", "baseline": BASELINES[1]}]
+    (mine,), (plain,) = (te.explain(model, image(), asked, 1) for model in models)
+    assert mine.matched["batch_norm"] == 1
+    torch.testing.assert_close(mine.values, plain.values)
 
 
 def test_parts_that_are_taken_apart_wrongly_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,3 +50,11 @@ def test_methods_of_one_rule_share_their_sweep() -> None:
     asked = ["guided_backprop", "layer_activation_guided_backprop", "deconvolution", "guided_gradcam"]
     jobs = group(make_tasks(parse_methods(asked), ["second"]))
     assert [[task.label for task in job.tasks] for job in jobs] == [asked[:2], asked[2:3], asked[3:]]
+
+
+def test_layer_that_cannot_be_recorded_costs_its_own_map_only() -> None:
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    net = nn.Sequential(nn.InstanceNorm2d(2), nn.ReLU(inplace=True), head)
+    found = te.explain(net, image(), ["deeplift", "layer_deeplift"], 1, ["0"])
+    assert {m.label: m.status for m in found} == {"deeplift": "ok", "layer_deeplift": "incompatible"}
+    assert "a view that the model then changes in place" in str(found["layer_deeplift"].reason)

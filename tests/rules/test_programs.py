@@ -78,6 +78,17 @@ def test_pieces_that_are_allowed_are_named() -> None:
     assert "no rule for silu in pieces" in said
 
 
+def test_decomposed_program_that_forgot_what_was_called() -> None:
+    _, program, decomposed = programs(nn.SiLU())
+    for made, status in ((program, "ok"), (decomposed, "incompatible")):
+        module = made.module()
+        for node in module.graph.nodes:
+            node.meta.pop("torch_fn", None)
+        found = explain(module)
+        assert {m.status for m in found} == {status}
+        assert status == "ok" or all("something in pieces" in str(m.reason) for m in found)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["BasicUNet", "SegResNet", "DynUNet", "ViT"])
 def test_monai(name: str) -> None:

@@ -10,8 +10,8 @@ from torchesegeta.figures.page import MARGIN, Page, line_height, wrap
 from torchesegeta.figures.style import Style
 from torchesegeta.types import Attribution
 
-HOUSEKEEPING = {"name", "label", "timeout_s", "channels"}
-"""Parameters that do not change what a map means."""
+HOUSEKEEPING = {"name", "label", "timeout_s", "channels", "layers", "unknown"}
+"""Parameters that do not change what a map means, or that are said elsewhere."""
 
 SHOWN_PARAMETERS = 8
 
@@ -107,7 +107,7 @@ def status_alerts(attribution: Attribution) -> list[str]:
 
 def parameter_words(parameters: Mapping[str, Any]) -> list[str]:
     """The parameters that change what a map means, as "steps 32"."""
-    mattering = {k: v for k, v in parameters.items() if k not in HOUSEKEEPING and v is not None}
+    mattering = {k: v for k, v in parameters.items() if k not in HOUSEKEEPING and v not in (None, (), [])}
     words = [f"{key.replace('_', ' ')} {_value(value)}" for key, value in mattering.items()]
     return words[:SHOWN_PARAMETERS] + (["…"] if len(words) > SHOWN_PARAMETERS else [])
 

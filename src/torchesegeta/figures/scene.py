@@ -119,7 +119,7 @@ class Scene:
         """The class name of a map's target, else what the target is called; None where no target was read."""
         index = attribution.target_index
         named = index is not None and 0 <= index < len(self.class_names)
-        return self.class_name(index) if named else attribution.target
+        return self.class_name(index) if named or attribution.target == str(index) else attribution.target
 
     def _regions(self, target_index: int | None) -> tuple[Region, ...]:
         """The predicted region and the label of a class (of every class but 0 without one)."""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from torchesegeta.methods.backprop_method import BackpropMethod
 from torchesegeta.methods.base import Context
-from torchesegeta.methods.readouts import input_gradient, layer_gradient, single
 from torchesegeta.methods.registry import register
 from torchesegeta.methods.rule_method import RuleMethod
 from torchesegeta.rules import Lrp
 from torchesegeta.rules.lrp import Part
 from torchesegeta.rules.relevance import AlphaBeta, Epsilon, Flat, Gamma, Sharing, ZPlus
-from torchesegeta.sweeps import Gradient, Read, Readout, Sweep
+from torchesegeta.sweeps import Gradient, Sweep
 from torchesegeta.validation import Strict
 
 LARGE_GAP = 0.5
@@ -58,7 +57,7 @@ CompositeName = Literal[
 
 
 @register("lrp")
-class LayerwiseRelevancePropagation(RuleMethod):
+class LayerwiseRelevancePropagation(RuleMethod, BackpropMethod):
     """The score itself goes back and is divided, at every layer, among the units that made it.
 
     Batch norms are merged with the layer before them. What the map's sum misses of the score is in the record: biases
@@ -78,7 +77,6 @@ class LayerwiseRelevancePropagation(RuleMethod):
     epsilon: float = Field(1e-6, gt=0, le=1e3, description="Keeps divisors from zero; larger values damp the map.")
     gamma: float = Field(0.25, ge=0, le=1e3, description="How much more counts what agrees with the output's sign.")
     alpha: float = Field(2.0, ge=1, le=10, description="Factor of what is positive; beta is alpha − 1.")
-    layers: tuple[str, ...] = Field((), description="Layers whose relevance is wanted besides the image's.")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> LayerwiseRelevancePropagation:
@@ -109,18 +107,6 @@ class LayerwiseRelevancePropagation(RuleMethod):
                 return AlphaBeta(self.epsilon, self.alpha)
             case "flat":
                 return Flat(self.epsilon)
-
-    def places(self, layers: Sequence[str]) -> tuple[str | None, ...]:
-        """The image, and the method's own layers."""
-        return (None, *self.layers)
-
-    def reads_at(self, layer: str | None) -> Read:
-        """The relevance at the place."""
-        return Read.INPUT_GRADIENT if layer is None else Read.LAYER_GRADIENT
-
-    def readout(self, context: Context) -> Readout:
-        """(C, *spatial), or the layer's shape."""
-        return single(input_gradient if context.layer is None else layer_gradient)
 
     def measures(self, values: Tensor, context: Context) -> dict[str, float]:
         """|Σ map − score| / |score|; at a layer the share of the score that passes through it."""

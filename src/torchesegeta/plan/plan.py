@@ -135,7 +135,8 @@ def planned(config: RunConfig) -> Iterator[Plan]:
     dims = model_dims(model)
     with prepared(model, device, config.seed) as ready:
         runner = Runner(ready, device, config.model.info, config.model.output)
-        session, layers = _probe_first(config, parsed, runner, images, dims)
+        session, layers, problems = _probe_first(config, parsed, runner, images, dims)
+        warnings += [f"images[{number}] cannot be used: {problem}" for number, problem in enumerate(problems)]
         jobs = _lay_out(config, parsed, session, layers)
         plan = Plan(config, runner, images, jobs, layers, session, warnings, dims)
         session.image_set = lambda: plan.image_set
@@ -171,18 +172,21 @@ def _probe_first(
     runner: Runner,
     images: Sequence[PlannedImage],
     dims: int | None,
-) -> tuple[Session, list[LayerInfo]]:
-    """One pass over the first image that can be used: it binds the target and shows the layers."""
+) -> tuple[Session, list[LayerInfo], list[EsegetaError]]:
+    """One pass over the first image that can be used: it binds the target and shows the layers.
+
+    Returns:
+        The image's session, the layers, and why each image before it cannot be used.
+    """
     problems: list[EsegetaError] = []
-    for number, image in enumerate(images):
+    for image in images:
         try:
             session = _session(config, runner, read_planned(image, config, dims))
-            return session, _probe(parsed, session)
-        except InputError as error:
-            problems.append(InputError(f"images[{number}]: {error}"))
-        except ModelError as error:
-            problems.append(error)
-    raise problems[0]
+            return session, _probe(parsed, session), problems
+        except (InputError, ModelError) as error:
+            problems.append(type(error)(str(error)))  # without its traceback, which keeps half-read files open
+    first = problems[0]
+    raise InputError(f"images[0]: {first}") if isinstance(first, InputError) else first
 
 
 def _probe(parsed: Sequence[tuple[str, Method]], session: Session) -> list[LayerInfo]:

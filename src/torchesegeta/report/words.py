@@ -73,6 +73,8 @@ def name_of(record: Record, title: str) -> str:
     """A map as "Saliency for vessel at encoder.0 on head"."""
     label = record.get("label")
     parts = [title if label in (None, record.get("method")) else f"{label} ({title})"]
-    parts += [f"for {record['target']}"] if record.get("target") is not None else []
+    target = record.get("target")
+    if target is not None:
+        parts.append(f"for class {target}" if target == str(record.get("target_index")) else f"for {target}")
     parts += [f"at {record['layer']}"] if record.get("layer") else []
     return " ".join([*parts, f"on {record.get('image')}"])

@@ -13,9 +13,7 @@ from torchesegeta.rules.base import Rule, Step
 from torchesegeta.rules.calls import Call
 from torchesegeta.rules.rescale import attention, elementwise, linear, max_pool, norms, products, softmax
 
-DIVIDING = frozenset(
-    {"instance_norm", "group_norm", "layer_norm", "div", "reciprocal", "sqrt", "rsqrt", "pow", "log", "log1p"}
-)
+DIVIDING = norms.NORMS | {"div", "reciprocal", "sqrt", "rsqrt", "pow", "log", "log1p"}
 """Operations whose slope has no bound: rounding in may be far more out."""
 
 

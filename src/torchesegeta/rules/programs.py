@@ -15,6 +15,7 @@ from torchesegeta.rules.base import Rule
 from torchesegeta.rules.calls import plain_name
 
 IN_PIECES = "in pieces"
+FORGOTTEN = "something"
 
 LINEAR = frozenset(
     {
@@ -24,18 +25,23 @@ LINEAR = frozenset(
     }
 )  # fmt: skip
 """What may stand beside the one operation of a call."""
+DECOMPOSED = frozenset({"convolution", "addmm", "mm", "_native_batch_norm_legit_no_training"})
+"""What stands in decomposed programs only, or nearly so."""
 
 
 def in_pieces(rule: Rule, model: nn.Module) -> Counter[str]:
     """What `run_decompositions` took apart though the rule acts on the whole, or on a piece by itself; by name.
 
-    The nodes of a program remember the function that was called when it was made.
+    The nodes of a program remember the function that was called when it was made. A decomposed program whose nodes do
+    not is unknown altogether.
     """
     calls = [call for graph in graphs(model) for call in _calls(graph)]
     return Counter(f"{origin} {IN_PIECES}" for origin, pieces in calls if _matters(rule, origin, pieces))
 
 
 def _matters(rule: Rule, origin: str, pieces: list[str]) -> bool:
+    if origin == FORGOTTEN:
+        return not DECOMPOSED.isdisjoint(pieces)
     if origin in rule.takes:
         return bool(pieces) and (len(pieces) > 1 or pieces[0] not in rule.takes)
     return len(pieces) > 1 and hasattr(torch.ops.aten, origin) and not ACTIVATIONS.isdisjoint(pieces)
@@ -45,8 +51,8 @@ def _calls(graph: Graph) -> list[tuple[str, list[str]]]:
     """The functions that were called, and the operations that stand for each: `silu` and `sigmoid`, `mul`."""
     calls: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for node in graph.nodes:
-        origin = node.meta.get("torch_fn")
-        if origin is not None and _computes(node):
+        if _computes(node):
+            origin = node.meta.get("torch_fn", (FORGOTTEN, FORGOTTEN))
             calls[origin].append(_name(node.target._schema.name.rpartition("::")[2]))
     return [
         (_name(path.rpartition(".")[2]), [name for name in pieces if name not in LINEAR])

@@ -27,10 +27,9 @@ from torchesegeta.rules.base import Backward, Rule, Step
 from torchesegeta.rules.calls import Call
 from torchesegeta.rules.rescale import elementwise, linear, max_pool, norms
 
-MATRICES = frozenset(
-    {"linear", *(f"{name}{dims}d" for name in ("conv", "conv_transpose") for dims in (1, 2, 3))},
-)
+MATRICES = frozenset({"linear", *(f"{name}{dims}d" for name in ("conv", "conv_transpose") for dims in (1, 2, 3))})
 BOUNDED = frozenset({"sqrt", "rsqrt", "reciprocal", "log", "log1p"})
+"""Functions that are not defined everywhere."""
 SIGNED = re.compile(r"Sub|Rsub|Neg|\w*BatchNorm|\w*Bicubic\w*|GridSampler\w*")
 """Linear operations with weights below zero, which must not hand the parts on as they are."""
 
@@ -105,11 +104,8 @@ def _scale(call: Call) -> Step | None:
         return Step((x,), lambda *inputs: _exchanging(call.on, inputs[:1], torch.ones(()) > 0))
     if call.name not in ("mul", "div") or call.options.get("rounding_mode"):
         return None
-    first, second = call.arguments[:2]
-    if not isinstance(first, Tensor):
-        return None
-    factor = torch.as_tensor(second, dtype=first.dtype, device=first.device)
-    return Step((first, factor), _times(call)) if first.is_floating_point() else None
+    pair = _pair(call)
+    return None if pair is None else Step(pair, _times(call))
 
 
 def _times(call: Call) -> Callable[..., tuple[Tensor, Backward]]:
@@ -118,7 +114,7 @@ def _times(call: Call) -> Callable[..., tuple[Tensor, Backward]]:
         if call.name == "mul" and torch.equal(a, a0):
             a, b, a0, b0 = b, a, b0, a0
         _require_same(b, b0, f"{call.name} of two activations")
-        y, back = _exchanging(lambda x: call.function(x, b), (a,), b < 0)
+        y, back = _exchanging(lambda x: call.on(x, b), (a,), b < 0)
         swapped = a is not inputs[0]
         return y, lambda g: [None, *back(g)] if swapped else [*back(g), None]
 
@@ -129,18 +125,17 @@ def _difference(call: Call) -> Step | None:
     """Subtraction: what pulls the subtrahend down pushes the difference up."""
     if call.name in ("add", "sub", "rsub") and call.options.get("alpha", 1) < 0:
         raise IncompatibleError(f"{RevealCancel.name} has no rule for {call.name} with a negative alpha")
-    if call.name not in ("sub", "rsub") or len(call.arguments) < 2:
+    pair = _pair(call) if call.name in ("sub", "rsub") else None
+    if pair is None:
         return None
-    first = call.arguments[0]
-    second = torch.as_tensor(call.arguments[1], dtype=first.dtype, device=first.device)
     taken = 1 if call.name == "sub" else 0
 
     def run(*inputs: Tensor) -> tuple[Tensor, Backward]:
-        pair, starts = list(inputs[:2]), inputs[2:]
-        varies = not torch.equal(pair[taken], starts[taken])
+        ends, starts = list(inputs[:2]), inputs[2:]
+        varies = not torch.equal(ends[taken], starts[taken])
         if varies:
-            pair[taken] = _exchanged(pair[taken])
-        y, back = _natural(call.on, tuple(pair))
+            ends[taken] = _exchanged(ends[taken])
+        y, back = _natural(call.on, tuple(ends))
 
         def through(g: Tensor) -> list[Tensor | None]:
             slopes = back(g)
@@ -148,7 +143,15 @@ def _difference(call: Call) -> Step | None:
 
         return y, through
 
-    return Step((first, second), run)
+    return Step(pair, run)
+
+
+def _pair(call: Call) -> tuple[Tensor, Tensor] | None:
+    """Both operands as tensors; None where the first is no floating point one."""
+    if call.operand is None or len(call.arguments) < 2:
+        return None
+    second = torch.as_tensor(call.arguments[1], dtype=call.operand.dtype, device=call.operand.device)
+    return call.operand, second
 
 
 def _nonlinear(call: Call) -> Step | None:
@@ -159,6 +162,8 @@ def _nonlinear(call: Call) -> Step | None:
     (source,), rescale = inner.inputs, inner.run
 
     def run(*inputs: Tensor) -> tuple[Any, Backward]:
+        if torch.equal(*inputs):
+            return rescale(*inputs)  # of what does not depend on the image, whatever its rows are
         (u, v, x), x0 = inputs[0].chunk(3), inputs[1].chunk(3)[0]
         output, back = rescale(torch.cat([u, x, v, x]), torch.cat([x0, v, x0, u]))
         at_u, at_x, at_v, _ = _first(output).chunk(4)

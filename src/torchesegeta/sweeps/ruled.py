@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 
 from torchesegeta.errors import IncompatibleError
@@ -72,7 +71,7 @@ def ruled_pass(
     tape = None if reference is None else Tape()
     recorder, mode = RuleMode(rule, tape, recording=True), RuleMode(rule, tape)
     start, before = (None, None) if reference is None else _at_baseline(session, reference, layers, recorder)
-    with under(mode), frozen(session.runner.model):
+    with under(mode):
         output, capture = forward_pass(session, batch, layers, scored=True)
     assert output is not None
     matched = dict(mode.matched)
@@ -103,19 +102,6 @@ def _at_baseline(
     with under(recorder), capture.watching(session.runner.model):
         output = session.runner.forward(reference, session.image.extras)
     return output, capture
-
-
-@contextmanager
-def frozen(model: nn.Module) -> Iterator[None]:
-    """Only what depends on the image requires a gradient: that is how rules tell activations from weights."""
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    try:
-        for parameter in learning:
-            parameter.requires_grad_(False)
-        yield
-    finally:
-        for parameter in learning:
-            parameter.requires_grad_(True)
 
 
 def check_against_plain(session: Session, rule: Rule, batch: Tensor, passed: RuledPass) -> None:

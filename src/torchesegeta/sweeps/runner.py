@@ -92,14 +92,15 @@ class Runner:
 def prepared(model: nn.Module, device: torch.device, seed: int) -> Iterator[nn.Module]:
     """Make a model ready, and give it back as it was: mode, device, buffers; the global random state too.
 
-    A compiled model is unwrapped, its compiled parts run as they were written: hooks and rules do not act on
-    compiled code. The caller's gradient mode and autocast
-    are of no consequence inside.
+    A compiled model is unwrapped, its compiled parts run as they were written: hooks and rules do not act on compiled
+    code. The caller's gradient mode and autocast are of no consequence inside. Weights require no gradient there:
+    nothing is kept for one, and what requires a gradient depends on the image, which tells rules what is a weight.
     """
     inner = getattr(model, "_orig_mod", model)
     modes = [(m, m.training) for m in inner.modules() if hasattr(m, "training")]  # frozen TorchScript has none
     buffers = [(m, name, b, b.clone()) for m in inner.modules() for name, b in m._buffers.items() if b is not None]
     homes = [(p, p.device) for p in inner.parameters()]
+    learning = [p for p in inner.parameters() if p.requires_grad]
     devices = [device] if device.type == "cuda" else []
     with (
         torch.random.fork_rng(devices=devices),
@@ -113,8 +114,12 @@ def prepared(model: nn.Module, device: torch.device, seed: int) -> Iterator[nn.M
             inner.to(device)
             with suppress(NotImplementedError):  # an exported program's mode is fixed
                 inner.eval()
+            for parameter in learning:
+                parameter.requires_grad_(False)
             yield inner
         finally:
+            for parameter in learning:
+                parameter.requires_grad_(True)
             for module, training in modes:
                 module.training = training
             for parameter, home in homes:
