@@ -8,8 +8,8 @@ from torch import Tensor
 
 from benchmarks.subject import Subject
 
-STEPS = 2
-"""Points of path and noise methods: enough passes for a steady time."""
+STEPS = 8
+"""Points of path and noise methods; the pass that binds the target weighs more the fewer they are (50 by default)."""
 
 
 def input_gradient(subject: Subject, point: Tensor) -> Tensor:
