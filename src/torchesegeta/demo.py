@@ -24,7 +24,7 @@ from torchesegeta.types import Image
 TEMPLATE = "mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
 """The template's files in the nilearn package: t1, wm, gm (Fonov et al. 2011)."""
 LAYERS = ("encoder.0", "encoder.1", "bottleneck", "decoder.0", "decoder.1")
-FEW = {"steps": 8, "samples": 4, "masks": 16, "permutations": 1, "top": 4, "features": 32, "window": 32}
+FEW = {"steps": 16, "samples": 4, "masks": 16, "permutations": 1, "top": 4, "features": 32, "window": 32}
 """Points and masks, and features that are large: few passes, so that the demo takes minutes; real work wants the
 defaults."""
 FEW_OF: dict[str, dict[str, Any]] = {
