@@ -21,8 +21,8 @@ def test_channels_are_chosen_in_their_order(indices: list[int]) -> None:
 def test_sum_and_mean_over_regions(images: int) -> None:
     scores, where = torch.randn(2, 3, 4, 5), torch.rand(images, 3, 4, 5) > 0.5
     where[:, 1] = False
-    summed = RegionSum.over(where, scores, "sum")(scores)
-    mean = RegionSum.over(where, scores, "mean")(scores)
+    summed = RegionSum(where, "sum")(scores)
+    mean = RegionSum(where, "mean")(scores)
     for image in range(2):
         for k in range(3):
             inside = scores[image, k][where[image % images, k]]

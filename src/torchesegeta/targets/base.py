@@ -212,26 +212,21 @@ class RegionSum:
     """Sum or mean over regions; an empty region scores 0.
 
     Attributes:
-        weights: (B or 1, K, *spatial), 1 inside.
+        where: (B or 1, K, *spatial), true inside; as booleans, which take the least memory.
         reduction: Which of the two.
     """
 
-    weights: Tensor
+    where: Tensor
     reduction: Reduction
-
-    @classmethod
-    def over(cls, where: Tensor, scores: Tensor, reduction: Reduction) -> RegionSum:
-        """Over boolean regions, to be taken of scores like these."""
-        return cls(where.to(scores), reduction)
 
     def __call__(self, scores: Tensor) -> Tensor:
         """Of scores (B, K, *spatial): (B, K)."""
-        total = (scores * self.weights).flatten(2).sum(2)
+        total = (scores * self.where).flatten(2).sum(2)
         return total if self.reduction == "sum" else total / self._sizes
 
     @cached_property
     def _sizes(self) -> Tensor:
-        return self.weights.flatten(2).sum(2).clamp(min=1)
+        return self.where.flatten(2).sum(2).clamp(min=1)
 
 
 def require_spatial(output: Tensor, image: Image, kind: str) -> None:

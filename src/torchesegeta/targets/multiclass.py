@@ -50,12 +50,12 @@ class MulticlassTarget(Target):
             for c in indices
             if not predicted[c]
         }
-        fixed = RegionSum.over(chosen(where, indices), output, self.reduce) if self.frozen else None
+        fixed = RegionSum(chosen(where, indices), self.reduce) if self.frozen else None
 
         def score(raw: Tensor) -> Tensor:
             if self.count:
                 return chosen(regions(raw, info), indices).flatten(2).sum(2).to(raw.dtype)
-            summed = fixed or RegionSum.over(chosen(regions(raw, info), indices), raw, self.reduce)
+            summed = fixed or RegionSum(chosen(regions(raw, info), indices), self.reduce)
             return summed(chosen(class_scores(raw, info, self.score), indices))
 
         return BoundTarget(

@@ -73,7 +73,7 @@ class RegionTarget(Target):
         indices = info.indices(self.classes, output)
         where = torch.stack([self._region(output, image, info, c) for c in indices])[None].to(output.device)
         names = names_of(indices, info)
-        summed = RegionSum.over(where, output, self.reduce)
+        summed = RegionSum(where, self.reduce)
         empty = {n: self._why_empty(n) for n, inside in zip(names, where[0], strict=True) if not inside.any()}
         return BoundTarget(
             names,
