@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import torchesegeta as te
 from torchesegeta.errors import ModelError
+from torchesegeta.sweeps import Runner
 
 from .networks import Reused, build
 
@@ -148,3 +149,30 @@ def test_settings_of_the_caller_change_nothing(
         assert mine.values is not None and other.values is not None, mine.reason
         largest = float(other.values.abs().max())
         torch.testing.assert_close(mine.values, other.values, rtol=1e-5, atol=1e-5 * largest)
+
+
+class _Shifting(nn.Module):
+    """Adds 1 to its input, in place or not."""
+
+    def __init__(self, in_place: bool) -> None:
+        super().__init__()
+        self.in_place, self.given = in_place, list[int]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.given.append(x.data_ptr())
+        y = x.add_(1) if self.in_place else x + 1
+        return (y**2).flatten(1).sum(1, keepdim=True).expand(-1, 2)
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_points_are_copied_for_models_that_write_into_them(in_place: bool) -> None:
+    model = _Shifting(in_place)
+    runner = Runner(model, torch.device("cpu"))
+    points = [torch.rand(1, 1, 4, 4).requires_grad_(True) for _ in range(3)]
+    for point in points:
+        before = point.detach().clone()
+        (slope,) = torch.autograd.grad(runner.forward(point)[0, 0], point)
+        torch.testing.assert_close(slope, 2 * (before + 1))
+        torch.testing.assert_close(point.detach(), before)
+    shared = [point.data_ptr() in model.given for point in points]
+    assert runner.writes_input == in_place and shared == [False, not in_place, not in_place]

@@ -45,6 +45,7 @@ class Runner:
         output: Which of several outputs is explained (see `pick_output`).
         passes: Counts every pass.
         calls: How often each module is called in a pass, once a pass has told.
+        writes_input: Whether the model changes its input in place, once a pass has told.
     """
 
     model: nn.Module
@@ -53,6 +54,7 @@ class Runner:
     output: int | str | None = None
     passes: Passes = field(default_factory=Passes)
     calls: dict[str, int] = field(default_factory=dict)
+    writes_input: bool | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -73,8 +75,20 @@ class Runner:
         """
         self.passes.forward += len(points)
         others = [e.to(points.device)[None].expand(len(points), *e.shape) for e in extras]
-        raw = self._call(points.clone(), others)  # models may change their input in place
+        given = points.view_as(points) if self._may_share(points) else points.clone()
+        raw = self._call(given, others)
+        if self.writes_input is None:
+            self.writes_input = given._version > 0
         return at_least_single(pick_output(raw, self.output))
+
+    def _may_share(self, points: Tensor) -> bool:
+        """Whether the model gets points themselves, not a copy that it may change in place.
+
+        Only a sweep's own points, given to models that were seen to leave their input alone; and only where a change
+        would be an error of autograd, so that it cannot go unseen.
+        """
+        own = points.is_leaf and points.requires_grad and not points._is_view()
+        return own and torch.is_grad_enabled() and self.writes_input is False
 
     def _call(self, points: Tensor, others: list[Tensor]) -> Any:
         try:
