@@ -97,4 +97,4 @@ def memory_rows(pairs: int, quick: bool) -> Iterator[Row]:
         method: Method = {"name": name, count: 6}
         share = added(_ours, large, method, processes) / max(added(_captum, large, method, processes), 1)
         what = f"{name}: memory, one point at a time"
-        yield Row(what, "Captum 0.9", f"{share:.2f} of its memory", "", "≤ 1.00", share <= 1)
+        yield Row(what, "Captum 0.9", f"{share:.3f} of its memory", "", "≤ 1.00", share <= 1)
