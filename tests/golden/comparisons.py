@@ -273,6 +273,13 @@ def _excitation(entry: Entry) -> list[Comparison]:
     return [Comparison("excitation_backprop", name, parameters, after=after[name]) for name in names]
 
 
+def _relevance(entry: Entry) -> list[Comparison]:
+    """Stored at the inputs of the layers, numbered through: what the layer before put out. The image is left out."""
+    layers = [*(f"features.{i}" for i in range(8)), *(f"classifier.{i}" for i in range(3))]
+    given = {"rule": "gamma", "gamma": 0.05, "epsilon": 1e-9}
+    return [Comparison("lrp", f"relevance_{i + 1}", {**given, "layers": [layer]}) for i, layer in enumerate(layers)]
+
+
 def _contrastive(entry: Entry) -> list[Comparison]:
     """TorchRay lets the signed difference go on."""
     parameters = {"contrast_layer": entry.parameters["contrast_layer"], "normalise": False}
@@ -316,6 +323,7 @@ TABLE: dict[str, Callable[[Entry], list[Comparison]]] = {
     "cnnvis.guided_gradcam": _guided_gradcam,
     "cnnvis.layer_activation_with_guided_backprop": _of_filter,
     "cnnvis.smooth_grad": _cnnvis_smooth,
+    "cnnvis.LRP": _relevance,
     "esegeta.guided_backprop": _simple("guided_backprop"),
     "cnnvis.scorecam": _cnnvis_score_cam,
     "esegeta.vanilla_backprop": _simple("vanilla_backprop"),

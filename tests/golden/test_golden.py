@@ -25,13 +25,13 @@ METHODS = {
     "gradcam", "gradcam_plus_plus", "hires_cam", "xgrad_cam", "layer_cam", "eigen_cam", "layer_gradient_x_activation",
     "linear_approximation", "integrated_gradients", "layer_conductance", "internal_influence", "smoothgrad",
     "guided_backprop", "deconvolution", "guided_gradcam", "layer_activation_guided_backprop", "deeplift",
-    "layer_deeplift", "layer_deeplift_shap", "excitation_backprop", "contrastive_excitation_backprop",
+    "layer_deeplift", "layer_deeplift_shap", "excitation_backprop", "contrastive_excitation_backprop", "lrp",
     "smoothgrad_squared", "vargrad", "gradient_shap", "layer_gradient_shap", "feature_ablation", "occlusion",
     "shapley_value_sampling", "kernel_shap", "lime", "rise", "score_cam", "ablation_cam",
     "feature_permutation",
 }  # fmt: skip
 
-NOT_COPIED = {"layer_activation_guided_backprop"}
+NOT_COPIED = {"layer_activation_guided_backprop", "lrp"}
 """Methods whose only reference ran on a network that the small copy leaves out."""
 
 
