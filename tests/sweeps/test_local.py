@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import torchesegeta as te
@@ -118,3 +120,24 @@ def test_the_model_is_run_on_a_part_only() -> None:
     te.explain(net, IMAGE, [OCCLUSION], TARGET)
     assert len([size for size in seen if size <= 18 * 18]) >= 12 * 11
     assert len([size for size in seen if size == IMAGE.numel()]) <= 5
+
+
+LAYER = st.tuples(st.sampled_from([1, 3, 5]), st.integers(1, 2), st.booleans())
+"""Width and dilation of a convolution, and whether an activation follows."""
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(layers=st.lists(LAYER, min_size=1, max_size=3), window=st.integers(3, 8), seed=st.integers(0, 99))
+def test_equals_the_full_run_on_random_networks(layers: list[tuple[int, int, bool]], window: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    parts: list[nn.Module] = []
+    for number, (width, dilation, active) in enumerate(layers):
+        padding = dilation * (width // 2)
+        parts.append(nn.Conv2d(3 if number else 1, 3, width, padding=padding, dilation=dilation))
+        parts += [nn.ELU()] if active else []
+    net = nn.Sequential(*parts)
+    assert isinstance(found(net), Local)
+    with pytest.MonkeyPatch.context() as patch:
+        for mine, theirs in zip(*both_ways(net, patch, window=window), strict=True):
+            assert mine.values is not None and theirs.values is not None
+            torch.testing.assert_close(mine.values, theirs.values, atol=1e-4 * float(theirs.values.abs().max()), rtol=0)
