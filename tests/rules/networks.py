@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -75,3 +76,18 @@ RELUS: dict[str, Activation] = {
     "relu6, far from 6": functional.relu6,
     "aten": torch.ops.aten.relu.default,
 }
+
+
+class _Twice(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> Tensor:
+        return 2 * slopes[0]
+
+
+def twice(x: Tensor) -> Tensor:
+    """A ReLU, then a function of Python that no rule knows."""
+    return _Twice.apply(x.relu())  # type: ignore[no-untyped-call, no-any-return]

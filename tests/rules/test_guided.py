@@ -18,7 +18,7 @@ from torchesegeta.rules.disguises import Disguises, _relu
 from torchesegeta.store.records import describe
 from torchesegeta.types import Attribution
 
-from .networks import RELUS, Activation, build, image
+from .networks import RELUS, Activation, build, image, twice
 
 METHODS = ["guided_backprop", "deconvolution"]
 
@@ -98,21 +98,8 @@ def test_torchscript_is_refused_by_name() -> None:
     assert "layer 'activation' is" in refusal(inner)
 
 
-class _Twice(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return 2 * x
-
-    @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> Tensor:
-        return 2 * slopes[0]
-
-
 def test_python_functions_are_refused_by_name() -> None:
-    def activation(x: Tensor) -> Tensor:
-        return _Twice.apply(x.relu())  # type: ignore[no-untyped-call, no-any-return]
-
-    assert "no rule for _Twice (2×)" in refusal(build(activation))
+    assert "no rule for _Twice (2×)" in refusal(build(twice))
 
 
 def test_a_mask_that_is_out_of_date_is_no_relu() -> None:

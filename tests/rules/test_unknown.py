@@ -11,26 +11,12 @@ from torch import Tensor, nn
 import torchesegeta as te
 from torchesegeta.types import Attribution
 
-from .networks import Activation, build, image
+from .networks import Activation, build, image, twice
 
 LAYERS = ["second"]
 SHARED = ("excitation_backprop", "contrastive_excitation_backprop", "lrp")
 """Under their rules a factor is no slope."""
 RULED = [name for name, method in te.methods().items() if "unknown" in method.model_fields]
-
-
-class _Twice(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return 2 * x
-
-    @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> Tensor:
-        return 2 * slopes[0]
-
-
-def twice(x: Tensor) -> Tensor:
-    return _Twice.apply(x.relu())  # type: ignore[no-untyped-call, no-any-return]
 
 
 def explain(activation: Activation, name: str, **fields: Any) -> Attribution:

@@ -91,13 +91,15 @@ class Rule(ABC):
     keeps_output: ClassVar[bool] = False
     in_parts: ClassVar[bool] = False
 
+    unknown: Unknown = "refuse"
+
     def opened(self) -> Steps:
         """The steps of one pass; rules whose steps know of each other keep what they know there."""
         return self
 
     def seen(self, call: Call, result: Any) -> None:
         """See `Steps.seen`."""
-        return None
+        return
 
     def start(self, output: Tensor, slope: Tensor) -> Tensor:
         """What is shared out, of rules that do.
@@ -107,8 +109,6 @@ class Rule(ABC):
             slope: ∂score/∂output.
         """
         return slope
-
-    unknown: Unknown = "refuse"
 
     @abstractmethod
     def step(self, call: Call) -> Step | None:

@@ -81,7 +81,7 @@ class Excitation(Rule):
                 mass, lambda part: win(weight.clamp(min=0), part), lambda part: win(-weight.clamp(max=0), part)
             )
 
-        return self._step(call, op.x, back, lambda x: run(x, weight, op.bias))
+        return self._step(op.x, back, lambda x: run(x, weight, op.bias))
 
     def _average(self, call: Call) -> Step | None:
         source = operations.average(call)
@@ -95,7 +95,7 @@ class Excitation(Rule):
                 lambda part: -self._win(self._excited(call, -x), [call.on], part),
             )
 
-        return self._step(call, source, back, call.on)
+        return self._step(source, back, call.on)
 
     def _sum(self, call: Call) -> Step | None:
         found = operations.summands(call)
@@ -107,12 +107,9 @@ class Excitation(Rule):
             first, second = inputs[0], inputs[1] * factor
 
             def back(mass: Tensor) -> list[Tensor]:
-                (above, to_first), (below, from_first) = (
-                    (mass.clamp(min=0), self._part(first, second)),
-                    (mass.clamp(max=0), self._part(-first, -second)),
-                )
+                above, below = mass.clamp(min=0), mass.clamp(max=0)
+                mine = above * self._part(first, second) + below * self._part(-first, -second)
                 rest = above * self._part(second, first) + below * self._part(-second, -first)
-                mine = above * to_first + below * from_first
                 return [mine.sum_to_size(first.shape), rest.sum_to_size(second.shape) * (1 if factor > 0 else -1)]
 
             return torch.add(first, second), back
@@ -144,12 +141,10 @@ class Excitation(Rule):
         def back(x: Tensor, mass: Tensor) -> Tensor:
             return mass if sign is None else (mass * sign).sum_to_size(x.shape)
 
-        return self._step(call, source, back, lambda x: operations.substituted(call, source, x))
+        return self._step(source, back, lambda x: operations.substituted(call, source, x))
 
     @staticmethod
-    def _step(
-        call: Call, source: Tensor, back: Callable[[Tensor, Tensor], Tensor], forward: Callable[[Tensor], Tensor]
-    ) -> Step:
+    def _step(source: Tensor, back: Callable[[Tensor, Tensor], Tensor], forward: Callable[[Tensor], Tensor]) -> Step:
         def run(*inputs: Tensor) -> tuple[Tensor, Backward]:
             x = inputs[0]
             return forward(x), lambda mass: [back(x, mass)]
