@@ -67,7 +67,7 @@ class Plan:
         """
         if image.name == self.first.image.name:
             return self.first
-        session = _session(self.config, self.runner, self._read(image))
+        session = _session(self.config, self.runner, self._read(image), keep_output=self.first.keep_output)
         session.image_set = lambda: self.image_set
         return session
 
@@ -154,15 +154,14 @@ def _load(config: RunConfig) -> tuple[nn.Module, list[str]]:
         raise type(error)(f"model: {error}") from error
 
 
-def _session(config: RunConfig, runner: Runner, image: Image) -> Session:
-    ruled = any_rule(method for _, method in parse_methods(config.methods))
+def _session(config: RunConfig, runner: Runner, image: Image, *, keep_output: bool) -> Session:
     return Session(
         runner,
         image,
         config.target,
         seed=config.seed,
         chunk_size=config.execution.chunk_size,
-        keep_output=ruled,
+        keep_output=keep_output,
     )
 
 
@@ -179,9 +178,10 @@ def _probe_first(
         The image's session, the layers, and why each image before it cannot be used.
     """
     problems: list[EsegetaError] = []
+    ruled = any_rule(method for _, method in parsed)
     for image in images:
         try:
-            session = _session(config, runner, read_planned(image, config, dims))
+            session = _session(config, runner, read_planned(image, config, dims), keep_output=ruled)
             return session, _probe(parsed, session), problems
         except (InputError, ModelError) as error:
             problems.append(type(error)(str(error)))  # without its traceback, which keeps half-read files open
