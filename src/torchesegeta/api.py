@@ -18,14 +18,13 @@ from torchesegeta.attributions import Attributions
 from torchesegeta.devices import torch_device
 from torchesegeta.errors import ConfigError, InputError
 from torchesegeta.inputs import as_image
-from torchesegeta.jobs import any_rule, group, run_job
-from torchesegeta.methods import Method
+from torchesegeta.jobs import any_rule, group, jobs_for, run_job
 from torchesegeta.models import as_module, model_dims
 from torchesegeta.plan.checks import check_layer_names
 from torchesegeta.sweeps import Runner, Session, layer_by_default, prepared, probe_layers
 from torchesegeta.targets import OutputInfo, Target, parse_target
 from torchesegeta.targets.base import Activation
-from torchesegeta.tasks import Entry, make_tasks, need_default_layer, parse_methods
+from torchesegeta.tasks import Entry, Wanted, make_tasks, need_default_layer, parse_methods
 from torchesegeta.types import Attribution, Image
 from torchesegeta.validation import describe
 
@@ -95,23 +94,27 @@ def explain(
         seed=seed,
         chunk_size=chunk_size,
         image_set=lambda: images,
-        keep_output=any_rule(method for _, method in parsed),
+        keep_output=any_rule(wanted.method for wanted in parsed),
     )
     with prepared(model, torch_device(device), seed) as ready:
         runner = Runner(ready, torch_device(device), info, output)
         check_layer_names(ready, layers, parsed)
-        maps = [one for item in images for one in _explain_one(session(runner, item), parsed, layers)]
+        maps = [
+            one
+            for number, item in enumerate(images)
+            for one in _explain_one(session(runner, item), parsed, layers, first=number == 0)
+        ]
     return Attributions(maps, {item.name: item for item in images})
 
 
 def _explain_one(
-    session: Session, parsed: Sequence[tuple[str, Method]], layers: Sequence[str] | None
+    session: Session, parsed: Sequence[Wanted], layers: Sequence[str] | None, *, first: bool
 ) -> Iterator[Attribution]:
     if layers is None:
         layers = ()
         if need_default_layer(parsed):
             layers = [layer_by_default(session, probe_layers(session))]
-    for job in group(make_tasks(parsed, layers)):
+    for job in jobs_for(group(make_tasks(parsed, layers)), first=first):
         for result in run_job(job, session):
             result.draw = _Drawer(session)
             yield result

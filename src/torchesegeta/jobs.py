@@ -18,12 +18,14 @@ from torchesegeta.sweeps import (
     NEEDS_SCORE,
     SEEDED,
     Measured,
+    Part,
     Read,
     Reader,
     Readout,
     Request,
     Seed,
     Session,
+    Several,
     Sweep,
     run_sweep,
 )
@@ -44,11 +46,13 @@ class Task:
         label: Its name in the run.
         method: The method and its parameters.
         places: Layers, or None for the image.
+        timeout_s: Seconds it may take for an image; None: any time.
     """
 
     label: str
     method: Method
     places: tuple[str | None, ...]
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,11 @@ class Job:
     def sweeps(self) -> tuple[Sweep, ...]:
         """All of them, in order."""
         return (self.sweep, *self.further)
+
+    @property
+    def timeout_s(self) -> float | None:
+        """Seconds that its tasks may take; they have the same."""
+        return self.tasks[0].timeout_s
 
     def passes(self, targets: int, counts: Sequence[int]) -> dict[str, int]:
         """Forward and backward passes, as planned.
@@ -97,11 +106,19 @@ class Job:
 
 
 def group(tasks: Sequence[Task]) -> list[Job]:
-    """Tasks that ask for equal sweeps share a job."""
-    by_sweeps: dict[tuple[Sweep, ...], list[Task]] = {}
+    """Tasks that ask for equal sweeps, and may take as long, share a job."""
+    alike: dict[tuple[tuple[Sweep, ...], float | None], list[Task]] = {}
     for task in tasks:
-        by_sweeps.setdefault(task.method.sweeps_over(task.places), []).append(task)
-    return [Job(first, tuple(members), tuple(further)) for (first, *further), members in by_sweeps.items()]
+        alike.setdefault((task.method.sweeps_over(task.places), task.timeout_s), []).append(task)
+    return [Job(first, tuple(members), tuple(further)) for ((first, *further), _), members in alike.items()]
+
+
+def jobs_for(jobs: Sequence[Job], *, first: bool) -> list[Job]:
+    """The jobs of an image: those of methods that picture the model itself belong to the first one only."""
+    if first:
+        return list(jobs)
+    kept = [replace(job, tasks=tuple(t for t in job.tasks if not t.method.of_model)) for job in jobs]
+    return [job for job in kept if job.tasks]
 
 
 def any_rule(methods: Iterable[Method]) -> bool:
@@ -160,17 +177,24 @@ def _all_failed(job: Job, session: Session, error: Exception) -> Iterator[Attrib
 
 
 def _without_map(task: Task, place: str | None, session: Session, error: Exception) -> Iterator[Attribution]:
-    status: Status = "incompatible" if isinstance(error, IncompatibleError) else "failed"
+    status = _status(error)
     scored = bool(task.method.reads_at(place) & NEEDS_SCORE)
     targets = list(range(len(session.bound.names))) if scored and session.is_bound else [None]
     for target in targets:
         yield _attribution(task, place, target, session, status=status, reason=_reason(error))
 
 
+def _status(error: Exception) -> Status:
+    """What an error makes of a map."""
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    return "incompatible" if isinstance(error, IncompatibleError) else "failed"
+
+
 def _reason(error: Exception) -> str:
     if is_out_of_memory(error):
         return f"out of memory with a single point at once: work on a smaller image or a crop ({error})"
-    return str(error) if isinstance(error, EsegetaError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, EsegetaError | TimeoutError) else f"{type(error).__name__}: {error}"
 
 
 def _attribution(
@@ -195,6 +219,7 @@ def _attribution(
         space="image" if task.method.in_image_space(place) else "layer",
         signed=task.method.signed,
         quantity=task.method.quantity,
+        shows=task.method.shows,
         parameters=task.method.parameters(),
     )
 
@@ -214,6 +239,7 @@ class _Running:
     def run(self, progress: Callable[[int, int], None] | None) -> Iterator[Attribution]:
         session, job = self.session, self.job
         before, started = session.runner.passes.copy(), time.perf_counter()
+        deadline = None if job.timeout_s is None else time.monotonic() + job.timeout_s
         with PeakMemory(session.runner.device) as memory:
             self.baseline = job.sweep.baseline(session.data, session.key)
             rule = job.sweep.rule
@@ -222,7 +248,7 @@ class _Running:
                 self._score_ends(job.sweep)
             failed: dict[tuple[str, str | None], Exception | None] = {}
             for number, sweep in enumerate(job.sweeps):
-                failed = self._sweep(number, sweep, failed, progress)
+                failed = self._sweep(number, sweep, failed, progress, deadline)
             if job.sweep.needs_ends and told:
                 self._score_ends(job.sweep)
         passes, seconds = session.runner.passes.since(before), time.perf_counter() - started
@@ -253,6 +279,7 @@ class _Running:
         sweep: Sweep,
         failed: dict[tuple[str, str | None], Exception | None],
         progress: Callable[[int, int], None] | None,
+        deadline: float | None,
     ) -> dict[tuple[str, str | None], Exception | None]:
         """Run one of the job's sweeps; what failed in an earlier one takes no part.
 
@@ -263,7 +290,7 @@ class _Running:
         for key, error in failed.items():
             requests[key].error = requests[key].error or error
         keys = {id(request): key for key, request in requests.items()}
-        for reader in run_sweep(sweep, list(requests.values()), self.session, progress):
+        for reader in run_sweep(sweep, list(requests.values()), self.session, progress, deadline):
             place = (*keys[id(reader.request)], reader.target)
             earlier = self.opened.get(place)
             if earlier is not None:
@@ -309,36 +336,69 @@ class _Running:
             return
         for (label, at, _), reader in self.opened.items():
             if (label, at) == (task.label, place):
-                yield self._finish(task, place, reader)
+                yield from self._finish(task, place, reader)
         if task.method.reads_at(place) & NEEDS_SCORE:
             for name, reason in self.session.bound.incompatible.items():
                 target = self.session.bound.names.index(name)
                 yield _attribution(task, place, target, self.session, status="incompatible", reason=reason)
 
-    def _finish(self, task: Task, place: str | None, reader: Reader) -> Attribution:
+    def _finish(self, task: Task, place: str | None, reader: Reader) -> Iterator[Attribution]:
+        """The maps of a reader: one, or as many as its readout makes."""
         try:
             if reader.error is not None:
                 raise reader.error
-            return self._map(task, place, reader)
+            parts = reader.readout.several() if isinstance(reader.readout, Several) else [self._whole(reader)]
         except Exception as error:
-            if is_out_of_memory(error):
-                raise
-            if not isinstance(error, EsegetaError):
-                log.error("%s failed", task.label, exc_info=error)
-            status: Status = "incompatible" if isinstance(error, IncompatibleError) else "failed"
-            return _attribution(task, place, reader.target, self.session, status=status, reason=_reason(error))
+            parts = [Part(error=_own(error, task))]
+        for part in parts:
+            yield self._attempt(task, place, reader, part)
 
-    def _map(self, task: Task, place: str | None, reader: Reader) -> Attribution:
-        values = reader.readout.finish().detach().to("cpu", torch.float32)
+    def _whole(self, reader: Reader) -> Part:
+        readout = reader.readout
+        values = readout.finish()
+        return Part(values=values, measures=readout.measures() if isinstance(readout, Measured) else {})
+
+    def _attempt(self, task: Task, place: str | None, reader: Reader, part: Part) -> Attribution:
+        result = _attribution(task, place, reader.target, self.session)
+        if part.name is not None:
+            result.target, result.target_index = part.name, part.index
+        result.matched, result.arrays = reader.matched, {n: _plain(array) for n, array in part.arrays.items()}
+        try:
+            if part.values is None:
+                raise part.error or ValueError("the method made no map")
+            self._fill(result, task, place, reader, part)
+        except Exception as error:
+            error = _own(error, task)
+            result.values, result.status, result.reason = None, _status(error), _reason(error)
+        return result
+
+    def _fill(self, result: Attribution, task: Task, place: str | None, reader: Reader, part: Part) -> None:
+        assert part.values is not None
+        values = _plain(part.values)
         if bad := count_not_finite(values):
             raise ArithmeticError(f"{bad} of {values.numel()} values are NaN or infinite")
-        result = _attribution(task, place, reader.target, self.session)
-        context = self._context(place, reader.target)
-        image = self.session.image
+        context, image = self._context(place, reader.target), self.session.image
         grid = image.affine if result.space == "image" else layer_affine(image.affine, image.shape, values.shape[1:])
-        result.values, result.affine, result.matched = values, grid, reader.matched
-        own = reader.readout.measures() if isinstance(reader.readout, Measured) else {}
-        result.measures = {**task.method.measures(values, context), **own}
+        result.values, result.affine = values, grid
+        if part.stopped is not None:
+            result.status, result.reason = "partial", part.stopped
         notes = [] if reader.note is None else [reader.note]
-        result.warnings = (*task.method.cautions(result.measures, context), *notes)
-        return result
+        result.measures = {**task.method.measures(values, context), **part.measures}
+        result.warnings = (*task.method.cautions(result.measures, context), *part.warnings, *notes)
+
+
+def _plain(values: Tensor) -> Tensor:
+    return values.detach().to("cpu", torch.float32)
+
+
+def _own(error: Exception, task: Task) -> Exception:
+    """An error that costs one map only; what was not expected is logged.
+
+    Raises:
+        Exception: Memory ran out, which costs more.
+    """
+    if is_out_of_memory(error):
+        raise error
+    if not isinstance(error, EsegetaError | TimeoutError):
+        log.error("%s failed", task.label, exc_info=error)
+    return error

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from torchesegeta.errors import ConfigError, unknown
+from torchesegeta.jobs import Job
 from torchesegeta.methods import Method, methods
 from torchesegeta.models import format_of
 from torchesegeta.plan import Plan, estimate
@@ -117,6 +118,7 @@ def print_layers(rows: list[Row]) -> None:
 
 def plan_rows(plan: Plan) -> Row:
     """The run as planned: images, targets, and for each image the jobs with sweep, methods, passes, time, memory."""
+    costs = estimate(plan)
     jobs: list[Row] = [
         {
             "sweep": type(job.sweep).__name__,
@@ -127,7 +129,7 @@ def plan_rows(plan: Plan) -> Row:
             "seconds": round(cost.seconds, 2),
             "memory_bytes": cost.memory,
         }
-        for job, cost in estimate(plan)
+        for job, cost in costs
     ]
     bound = plan.first.bound
     return {
@@ -136,9 +138,15 @@ def plan_rows(plan: Plan) -> Row:
         "incompatible": bound.incompatible,
         "device": str(plan.runner.device),
         "jobs": jobs,
-        "seconds": round(len(plan.images) * sum(job["seconds"] for job in jobs), 2),
+        "seconds": round(sum(_in_all(plan, job, cost.seconds) for job, cost in costs), 2),
         "warnings": plan.warnings,
     }
+
+
+def _in_all(plan: Plan, job: Job, seconds: float) -> float:
+    """Seconds of a job over all images; what pictures the model itself runs once."""
+    once = all(task.method.of_model for task in job.tasks)
+    return seconds * (1 if once else len(plan.images))
 
 
 def print_plan(plan: Row) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,11 +17,27 @@ from torchesegeta.validation import describe
 Entry = str | Mapping[str, Any]
 
 
-def parse_methods(entries: Sequence[Entry]) -> list[tuple[str, Method]]:
-    """Labels and methods.
+@dataclass(frozen=True)
+class Wanted:
+    """A method as a user wants it.
+
+    Attributes:
+        label: Its name among the others.
+        method: The method and its parameters.
+        timeout_s: Seconds it may take for an image; None: any time.
+    """
+
+    label: str
+    method: Method
+    timeout_s: float | None = None
+
+
+def parse_methods(entries: Sequence[Entry]) -> list[Wanted]:
+    """Labels, methods and time limits.
 
     Args:
-        entries: A name, or a mapping with a `name`, parameters, and a `label` where the same name stands twice.
+        entries: A name, or a mapping with a `name`, parameters, a `label` where the same name stands twice, and
+            `timeout_s`.
 
     Raises:
         ConfigError: No method, an unknown method or parameter, a value out of bounds, or one label twice.
@@ -28,13 +45,13 @@ def parse_methods(entries: Sequence[Entry]) -> list[tuple[str, Method]]:
     if not entries:
         raise ConfigError("methods: the list is empty; give at least one")
     parsed = [_parse(entry, f"methods[{i}]") for i, entry in enumerate(entries)]
-    for label, count in Counter(label for label, _ in parsed).items():
+    for label, count in Counter(wanted.label for wanted in parsed).items():
         if count > 1:
             raise ConfigError(f"methods: {label!r} stands {count} times; give each a 'label' of its own")
     return parsed
 
 
-def _parse(entry: Entry, path: str) -> tuple[str, Method]:
+def _parse(entry: Entry, path: str) -> Wanted:
     fields = {"name": entry} if isinstance(entry, str) else dict(entry)
     name = fields.pop("name", None)
     if not isinstance(name, str):
@@ -45,22 +62,31 @@ def _parse(entry: Entry, path: str) -> tuple[str, Method]:
     label = fields.pop("label", name)
     if not isinstance(label, str) or not label or set(label) & set('/\\:*?"<>|'):
         raise ConfigError(f"{path}.label: {label!r} cannot be part of a file name")
+    timeout = _timeout(fields.pop("timeout_s", None), path)
     try:
-        return label, known[name].model_validate(fields)
+        return Wanted(label, known[name].model_validate(fields), timeout)
     except ValidationError as error:
         raise ConfigError(describe(error, path)) from error
 
 
-def make_tasks(parsed: Sequence[tuple[str, Method]], layers: Sequence[str]) -> list[Task]:
+def _timeout(value: Any, path: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ConfigError(f"{path}.timeout_s: {value!r} is not a number of seconds above 0")
+    return float(value)
+
+
+def make_tasks(parsed: Sequence[Wanted], layers: Sequence[str]) -> list[Task]:
     """Tasks with their places.
 
     Args:
         parsed: As of `parse_methods`.
         layers: The run's layers.
     """
-    return [Task(label, method, tuple(dict.fromkeys(method.places(layers)))) for label, method in parsed]
+    return [Task(w.label, w.method, tuple(dict.fromkeys(w.method.places(layers))), w.timeout_s) for w in parsed]
 
 
-def need_default_layer(parsed: Sequence[tuple[str, Method]]) -> bool:
+def need_default_layer(parsed: Sequence[Wanted]) -> bool:
     """Whether some method makes maps of layers and names none itself."""
-    return any(isinstance(method, LayerMethod) and method.layers is None for _, method in parsed)
+    return any(isinstance(w.method, LayerMethod) and w.method.layers is None for w in parsed)

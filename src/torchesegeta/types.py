@@ -18,6 +18,7 @@ Affine: TypeAlias = NDArray[np.float64]
 
 Status = Literal["ok", "partial", "failed", "timeout", "incompatible"]
 Space = Literal["image", "layer"]
+Shows = Literal["map", "picture"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +95,8 @@ class Attribution:
         affine: Place of `values` in space, or None.
         signed: Whether negative values carry meaning (drawn in a diverging scale).
         quantity: What is shown, as mathematics in words: "|∂score/∂x|".
+        shows: Whether `values` are a map of the image, to be laid over it, or a picture of their own, whose shape need
+            not be the image's.
         status: `ok`, `partial`, `failed`, `timeout` or `incompatible`.
         reason: Why there is no map, or why it is partial.
         seconds: Wall time of the sweep that made it; methods that share a sweep share the time.
@@ -103,6 +106,7 @@ class Attribution:
         measures: Figures computed with the map, such as `completeness_gap`.
         matched: How many operations of the model the sweep's rule took over, by name.
         peak_memory: Bytes at the peak of the sweep: of the GPU's memory, or of the process; None where unknown.
+        arrays: What belongs to the map and is none itself, by name, such as the pictures on the way to it.
         draw: Draws it over its image; set by the Python API.
     """
 
@@ -117,6 +121,7 @@ class Attribution:
     affine: Affine | None = None
     signed: bool = True
     quantity: str = ""
+    shows: Shows = "map"
     status: Status = "ok"
     reason: str | None = None
     seconds: float = 0.0
@@ -126,6 +131,7 @@ class Attribution:
     measures: dict[str, float] = field(default_factory=dict)
     matched: dict[str, int] = field(default_factory=dict)
     peak_memory: int | None = None
+    arrays: dict[str, Tensor] = field(default_factory=dict, repr=False)
     draw: Callable[..., Any] | None = field(default=None, repr=False)
 
     @property

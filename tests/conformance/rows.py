@@ -77,6 +77,7 @@ ROWS = {
     "layer_gradient_shap": Row("layer", MIXED),
     "layer_gradient_x_activation": Row("layer"),
     "lime": Row("feature map", COALITIONS, labelled=True),
+    "layer_visualization": Row("image", {"filter": 1, "steps": 3}, of_layer=True),
     "linear_approximation": Row("layer map"),
     "lrp": Row("image"),
     "occlusion": Row("feature map", {"window": 4, "stride": 3}),

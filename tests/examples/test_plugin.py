@@ -22,7 +22,7 @@ maps = te.explain(net, image, ["gradient_norm", {"name": "saliency"}], target={"
 norm, plain = (maps[name].values for name in ("gradient_norm", "saliency"))
 assert torch.allclose(norm[0], plain.square().sum(0).sqrt(), atol=1e-6)
 assert maps["gradient_norm"].passes == {"forward": 1, "backward": 1}
-[(label, method)] = parse_methods([{"name": "gradient_norm", "order": 1}])
+[wanted] = parse_methods([{"name": "gradient_norm", "order": 1}])
 print(json.dumps(method_rows("gradient_norm")))
 """
 

@@ -17,7 +17,7 @@ from torchesegeta.execute.events import Crash, Listener
 from torchesegeta.execute.identity import identify
 from torchesegeta.execute.log import logging_to
 from torchesegeta.execute.remaining import remaining
-from torchesegeta.jobs import Job, run_job
+from torchesegeta.jobs import Job, jobs_for, run_job
 from torchesegeta.plan import Plan, PlannedImage, check_config, planned
 from torchesegeta.store import FINAL, LOG, RUN, STATUSES, Record, Store, check_folder, describe, read_run
 from torchesegeta.sweeps import Session
@@ -97,7 +97,8 @@ class _Run:
         self.tell({"kind": "finished", "counts": self.store.counts(), "report": str(report)})
 
     def _jobs(self, image: PlannedImage) -> list[Job]:
-        return remaining(self.plan.jobs, image.name, self.finished, self.crashes)
+        mine = jobs_for(self.plan.jobs, first=image.name == self.plan.first.image.name)
+        return remaining(mine, image.name, self.finished, self.crashes)
 
     def _passes(self, job: Job) -> int:
         """Planned passes, for the time that is left."""

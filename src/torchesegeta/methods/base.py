@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from torchesegeta.sweeps import Read, Readout, Sample, Sweep
+from torchesegeta.types import Shows
 from torchesegeta.validation import Strict
 
 
@@ -51,9 +52,11 @@ class Method(Strict, ABC):
         source: The paper.
         quantity: What its map shows, for colour bars.
         signed: Whether negative values carry meaning.
+        shows: Whether it makes maps of the image, or pictures of their own.
         reads: What its readout needs of a sweep.
         spatial_dims: Dimensions it works in.
         fewest_images: How many images must be explained together.
+        of_model: Whether it pictures the model itself: it is run once, not for every image.
     """
 
     name: ClassVar[str] = ""
@@ -61,9 +64,11 @@ class Method(Strict, ABC):
     family: ClassVar[str] = ""
     source: ClassVar[str] = ""
     quantity: ClassVar[str] = ""
+    shows: ClassVar[Shows] = "map"
     reads: ClassVar[Read] = Read.INPUT_GRADIENT
     spatial_dims: ClassVar[tuple[int, ...]] = (2, 3)
     fewest_images: ClassVar[int] = 1
+    of_model: ClassVar[bool] = False
 
     @property
     def signed(self) -> bool:

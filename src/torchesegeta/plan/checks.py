@@ -8,15 +8,13 @@ from contextlib import contextmanager
 from torch import nn
 
 from torchesegeta.errors import ConfigError, IncompatibleError
-from torchesegeta.methods import Method
 from torchesegeta.models import format_of
 from torchesegeta.store import slug
 from torchesegeta.sweeps import LayerInfo, Session
 from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.sweeps.passes import forward_pass
+from torchesegeta.tasks import Wanted
 from torchesegeta.types import Image
-
-Parsed = Sequence[tuple[str, Method]]
 
 
 def check_distinct(field: str, names: Sequence[str]) -> None:
@@ -45,19 +43,20 @@ def check_class_names(names: Sequence[str], layers: Sequence[LayerInfo]) -> None
             raise ConfigError(f"model.class_names: {len(names)} names; the model has {max(2, shape[0])} classes")
 
 
-def check_dimensions(parsed: Parsed, image: Image) -> None:
+def check_dimensions(parsed: Sequence[Wanted], image: Image) -> None:
     """Refuse methods that do not work in the image's dimensions.
 
     Raises:
         ConfigError: One does not.
     """
-    for i, (label, method) in enumerate(parsed):
-        if image.spatial_dims not in method.spatial_dims:
-            allowed = " or ".join(f"{dims}D" for dims in method.spatial_dims)
-            raise ConfigError(f"methods[{i}]: {label!r} works in {allowed}; {image.name!r} is {image.spatial_dims}D")
+    for i, wanted in enumerate(parsed):
+        if image.spatial_dims not in wanted.method.spatial_dims:
+            allowed = " or ".join(f"{dims}D" for dims in wanted.method.spatial_dims)
+            here = f"{image.name!r} is {image.spatial_dims}D"
+            raise ConfigError(f"methods[{i}]: {wanted.label!r} works in {allowed}; {here}")
 
 
-def check_layer_names(model: nn.Module, layers: Sequence[str] | None, parsed: Parsed) -> None:
+def check_layer_names(model: nn.Module, layers: Sequence[str] | None, parsed: Sequence[Wanted]) -> None:
     """Refuse layers that the model does not have; a format without layers is refused with each of its maps.
 
     Args:
@@ -73,7 +72,7 @@ def check_layer_names(model: nn.Module, layers: Sequence[str] | None, parsed: Pa
             check_layers(model, [layer])
 
 
-def check_named_layers(layers: Sequence[str] | None, parsed: Parsed, session: Session) -> None:
+def check_named_layers(layers: Sequence[str] | None, parsed: Sequence[Wanted], session: Session) -> None:
     """Refuse layers that cannot be recorded: unknown, not called, called several times, with several outputs.
 
     Runs a pass where layers are named.
@@ -92,10 +91,10 @@ def check_named_layers(layers: Sequence[str] | None, parsed: Parsed, session: Se
             capture.record(layer)
 
 
-def _named_layers(layers: Sequence[str] | None, parsed: Parsed) -> Iterator[tuple[str, str]]:
+def _named_layers(layers: Sequence[str] | None, parsed: Sequence[Wanted]) -> Iterator[tuple[str, str]]:
     for i, layer in enumerate(layers or ()):
         yield f"layers[{i}]", layer
-    for i, (_, method) in enumerate(parsed):
+    for i, method in enumerate(wanted.method for wanted in parsed):
         for j, layer in enumerate(getattr(method, "layers", None) or ()):
             yield f"methods[{i}].layers[{j}]", layer
         contrast = getattr(method, "contrast_layer", None)

@@ -15,7 +15,6 @@ from torchesegeta.devices import torch_device
 from torchesegeta.errors import ConfigError, EsegetaError, IncompatibleError, InputError, ModelError
 from torchesegeta.inputs import build_transforms
 from torchesegeta.jobs import Job, any_rule, group
-from torchesegeta.methods import Method
 from torchesegeta.models import load_model, load_program, model_dims
 from torchesegeta.plan.checks import check_class_names, check_dimensions, check_distinct, check_named_layers
 from torchesegeta.plan.images import PlannedImage, check_files, name_images, read_planned
@@ -29,7 +28,7 @@ from torchesegeta.sweeps import (
     prepared,
     probe_layers,
 )
-from torchesegeta.tasks import make_tasks, need_default_layer, parse_methods
+from torchesegeta.tasks import Wanted, make_tasks, need_default_layer, parse_methods
 from torchesegeta.types import Image
 
 
@@ -106,7 +105,7 @@ def check_config(config: RunConfig) -> None:
     Raises:
         ConfigError: Something does not exist or does not fit.
     """
-    labels = [label for label, _ in parse_methods(config.methods)]
+    labels = [wanted.label for wanted in parse_methods(config.methods)]
     check_files(config)
     check_distinct("methods", labels)
     check_distinct("images", [image.name for image in name_images(config)])
@@ -167,7 +166,7 @@ def _session(config: RunConfig, runner: Runner, image: Image, *, keep_output: bo
 
 def _probe_first(
     config: RunConfig,
-    parsed: Sequence[tuple[str, Method]],
+    parsed: Sequence[Wanted],
     runner: Runner,
     images: Sequence[PlannedImage],
     dims: int | None,
@@ -178,7 +177,7 @@ def _probe_first(
         The image's session, the layers, and why each image before it cannot be used.
     """
     problems: list[EsegetaError] = []
-    ruled = any_rule(method for _, method in parsed)
+    ruled = any_rule(wanted.method for wanted in parsed)
     for image in images:
         try:
             session = _session(config, runner, read_planned(image, config, dims), keep_output=ruled)
@@ -189,7 +188,7 @@ def _probe_first(
     raise InputError(f"images[0]: {first}") if isinstance(first, InputError) else first
 
 
-def _probe(parsed: Sequence[tuple[str, Method]], session: Session) -> list[LayerInfo]:
+def _probe(parsed: Sequence[Wanted], session: Session) -> list[LayerInfo]:
     check_dimensions(parsed, session.image)
     try:
         return probe_layers(session)
@@ -197,9 +196,7 @@ def _probe(parsed: Sequence[tuple[str, Method]], session: Session) -> list[Layer
         raise ConfigError(str(error) if str(error).startswith("target") else f"target: {error}") from error
 
 
-def _lay_out(
-    config: RunConfig, parsed: Sequence[tuple[str, Method]], session: Session, layers: list[LayerInfo]
-) -> list[Job]:
+def _lay_out(config: RunConfig, parsed: Sequence[Wanted], session: Session, layers: list[LayerInfo]) -> list[Job]:
     """The jobs, once every name is known to exist."""
     check_class_names(config.model.class_names, layers)
     check_named_layers(config.layers, parsed, session)
@@ -210,9 +207,7 @@ def _lay_out(
     return group(make_tasks(parsed, named))
 
 
-def _layers(
-    config: RunConfig, parsed: Sequence[tuple[str, Method]], layers: list[LayerInfo], session: Session
-) -> list[str]:
+def _layers(config: RunConfig, parsed: Sequence[Wanted], layers: list[LayerInfo], session: Session) -> list[str]:
     """The layers of methods that name none themselves."""
     if config.layers is not None:
         return list(config.layers)

@@ -125,6 +125,7 @@ def _read(folder: Path, record: Mapping[str, Any]) -> Attribution:
         matched=record.get("matched", {}),
         signed=record["signed"],
         quantity=record["quantity"],
+        shows=record.get("shows", "map"),
         peak_memory=record["peak_memory_bytes"],
     )
 

@@ -50,6 +50,7 @@ def describe(attribution: Attribution) -> Record:
         "matched": attribution.matched,
         "signed": attribution.signed,
         "quantity": attribution.quantity,
+        "shows": attribution.shows,
         "files": {},
     }
 

@@ -7,12 +7,14 @@ from torchesegeta.sweeps.base import (
     NEEDS_SCORE,
     SEEDED,
     Measured,
+    Part,
     Read,
     Reader,
     Readout,
     Request,
     Sample,
     Seed,
+    Several,
     Sweep,
 )
 from torchesegeta.sweeps.blur import Blur
@@ -29,6 +31,7 @@ from torchesegeta.sweeps.independent import Coins, Replicated
 from torchesegeta.sweeps.layers import LayerInfo, default_layer, layer_by_default, probe_layers
 from torchesegeta.sweeps.mask import Mask, OneOut
 from torchesegeta.sweeps.noise import Noise
+from torchesegeta.sweeps.optimise import Draftsman, Missed, Optimise, Patience, Problem, Result
 from torchesegeta.sweeps.path import Path
 from torchesegeta.sweeps.runner import Passes, Runner, prepared
 from torchesegeta.sweeps.session import Session
@@ -44,6 +47,7 @@ __all__ = [
     "Coalitions",
     "Coins",
     "Contrast",
+    "Draftsman",
     "Exchange",
     "Gradient",
     "Grids",
@@ -51,20 +55,27 @@ __all__ = [
     "LayerInfo",
     "Mask",
     "Measured",
+    "Missed",
     "Noise",
     "OneOut",
+    "Optimise",
+    "Part",
     "Passes",
     "Path",
+    "Patience",
     "Permutations",
+    "Problem",
     "Read",
     "Reader",
     "Readout",
     "Replicated",
     "Request",
+    "Result",
     "Runner",
     "Sample",
     "Seed",
     "Session",
+    "Several",
     "Sweep",
     "Through",
     "Without",

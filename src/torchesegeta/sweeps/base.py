@@ -146,6 +146,39 @@ class Measured(Protocol):
         """The figures, once the readout has finished."""
 
 
+@dataclass(eq=False)
+class Part:
+    """One of several maps that a readout makes of one target and layer.
+
+    Attributes:
+        name: Of what it shows, such as `channel 3`; None where there is nothing to tell apart.
+        index: Its number, or None.
+        values: (C, *spatial), or None where there is none.
+        error: Why there is none.
+        stopped: Why it is less than it might be, such as a deadline; None: it is whole.
+        measures: Its figures.
+        warnings: What its reader must know.
+        arrays: What belongs to it and is no map, by name.
+    """
+
+    name: str | None = None
+    index: int | None = None
+    values: Tensor | None = None
+    error: Exception | None = None
+    stopped: str | None = None
+    measures: dict[str, float] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+    arrays: dict[str, Tensor] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Several(Protocol):
+    """A readout that makes any number of maps, in place of `finish`."""
+
+    def several(self) -> Sequence[Part]:
+        """The maps, once the sweeps are done."""
+
+
 class Points(ABC):
     """The points of a sweep over one image."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from torchesegeta.sweeps.base import Reader, Request, Sweep
@@ -10,6 +11,8 @@ from torchesegeta.sweeps.gradient_passes import GradientPasses
 from torchesegeta.sweeps.guided_path import Walk
 from torchesegeta.sweeps.mask import Mask, MaskPoints
 from torchesegeta.sweeps.mask_passes import MaskPasses, mask_points
+from torchesegeta.sweeps.optimise import Optimise
+from torchesegeta.sweeps.optimise_passes import optimise
 from torchesegeta.sweeps.readers import Readers
 from torchesegeta.sweeps.session import Session
 from torchesegeta.sweeps.walking import walk
@@ -18,7 +21,11 @@ Progress = Callable[[int, int], None]
 
 
 def run_sweep(
-    sweep: Sweep, requests: Sequence[Request], session: Session, progress: Progress | None = None
+    sweep: Sweep,
+    requests: Sequence[Request],
+    session: Session,
+    progress: Progress | None = None,
+    deadline: float | None = None,
 ) -> list[Reader]:
     """Run a sweep over a session's image and hand every reader its samples.
 
@@ -29,6 +36,7 @@ def run_sweep(
         requests: What methods ask of it. Readouts get `start` and `update`; `finish` is the caller's.
         session: The image, before a model.
         progress: Called after each chunk with the points done and the points in all.
+        deadline: When to stop, by `time.monotonic`; readers that still want samples then fail with a `TimeoutError`.
 
     Returns:
         A reader for every request and every target it reads; targets that are incompatible with the image have none.
@@ -46,8 +54,11 @@ def run_sweep(
     if isinstance(sweep, Foreign):
         ask(sweep, points, readers)
         return readers.opened
+    if isinstance(sweep, Optimise):
+        optimise(sweep, sweep.pictured(session.data, session.key), readers, progress, deadline)
+        return readers.opened
     if isinstance(points, Walk):
-        walk(points, readers, progress)
+        walk(points, readers, progress, deadline)
         return readers.opened
     passes: MaskPasses | GradientPasses = (
         MaskPasses(points, readers) if isinstance(points, MaskPoints) else GradientPasses(points, sweep.rule, readers)
@@ -60,6 +71,9 @@ def run_sweep(
         if progress is not None:
             progress(done, count)
         if done == count:
+            break
+        if deadline is not None and time.monotonic() >= deadline:
+            readers.expire(done, count)
             break
     return readers.opened
 

@@ -17,7 +17,7 @@ from torchesegeta.sweeps.session import Session
 
 
 def forward_pass(
-    session: Session, batch: Tensor, layers: Sequence[str], *, scored: bool
+    session: Session, batch: Tensor, layers: Sequence[str], *, scored: bool, whole: bool | None = None
 ) -> tuple[Tensor | None, Capture]:
     """Run a batch forward and record layers.
 
@@ -25,14 +25,15 @@ def forward_pass(
         session: The image before a model.
         batch: (B, C, *spatial); set to require a gradient when `scored`.
         layers: To record.
-        scored: Keep the graph and run to the end; else stop after the deepest layer.
+        scored: Keep the graph.
+        whole: Run to the end; else stop after the deepest layer. None: as `scored`.
 
     Returns:
         The raw output, or None where the pass stopped early, and the records.
     """
     runner = session.runner
     batch.requires_grad_(scored)
-    capture = Capture(layers, runner.calls, stop=not scored)
+    capture = Capture(layers, runner.calls, stop=not (scored if whole is None else whole))
     output = None
     with torch.set_grad_enabled(scored), capture.watching(runner.model), suppress(Stop):
         output = runner.forward(batch, session.image.extras)

@@ -83,6 +83,12 @@ class Readers:
                 reader.readout.update(part)
                 self._note(reader, part.indices)
 
+    def expire(self, done: int, count: int) -> None:
+        """Fail those who still want samples."""
+        for reader in self.opened:
+            if not reader.done:
+                reader.error = TimeoutError(f"the deadline came after {done} of {count} points")
+
     def _note(self, reader: Reader, points: range) -> None:
         for point in points:
             self.seen[point].add(reader)

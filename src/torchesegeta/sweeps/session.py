@@ -69,24 +69,27 @@ class Session:
         images = list(self.image_set()) if self.image_set is not None else [self.image]
         return [image.data for image in images], [image.name for image in images].index(self.image.name)
 
-    def chunks(self, together: int = 1) -> Chunks:
+    def chunks(self, together: int = 1, *, inputs: int = 1) -> Chunks:
         """A fresh plan of chunks for this image; of single points where the model mixes those of a batch.
 
         Args:
             together: Points that a batch must hold (see `Points.together`).
+            inputs: Inputs of the model that a point makes.
 
         Raises:
             IncompatibleError: It must hold several, and the model takes one.
         """
+        if together * inputs > 1 and self.runner.takes_single_points:
+            raise IncompatibleError(
+                f"the method runs {together * inputs} points in one batch; an exported program, or a model with a "
+                "batch norm without running statistics, takes one at a time"
+            )
         if together > 1:
-            if self.runner.takes_single_points:
-                raise IncompatibleError(
-                    f"the method runs {together} points in one batch; an exported program, or a model with a batch "
-                    "norm without running statistics, takes one at a time"
-                )
             return Chunks(self.data.numel(), self.runner.device, together, least=together)
         size = 1 if self.runner.takes_single_points else self.chunk_size
-        return Chunks(self.data[0].numel(), self.runner.device, size)
+        if size is not None:
+            size = max(1, size // inputs)
+        return Chunks(self.data[0].numel() * inputs, self.runner.device, size)
 
     @property
     def bound(self) -> BoundTarget:

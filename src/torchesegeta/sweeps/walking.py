@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -14,13 +15,19 @@ from torchesegeta.sweeps.readers import Readers
 from torchesegeta.sweeps.session import Session
 
 
-def walk(path: Walk, readers: Readers, progress: Callable[[int, int], None] | None = None) -> None:
+def walk(
+    path: Walk,
+    readers: Readers,
+    progress: Callable[[int, int], None] | None = None,
+    deadline: float | None = None,
+) -> None:
     """Walk the path of every target: each gradient decides on the next point.
 
     Args:
         path: Where it begins, and how a gradient leads it on.
         readers: Opened.
         progress: Called after each step with the steps done and the steps in all.
+        deadline: As of `run_sweep`.
 
     Raises:
         IncompatibleError: The target has no gradient.
@@ -37,6 +44,9 @@ def walk(path: Walk, readers: Readers, progress: Callable[[int, int], None] | No
             readers.seen.clear()
             if progress is not None:
                 progress(number * steps + step + 1, len(targets) * steps)
+            if deadline is not None and time.monotonic() >= deadline:
+                readers.expire(number * steps + step + 1, len(targets) * steps)
+                return
 
 
 def _step(path: Walk, step: int, session: Session, target: int) -> Sample:

@@ -1,0 +1,53 @@
+"""How parameters are changed: torch's optimisers, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """An optimiser of `torch.optim`, and what is done to gradients before it.
+
+    Attributes:
+        kind: `adam` or `sgd`.
+        rate: Learning rate.
+        momentum: Of `sgd`.
+        dampening: Of `sgd`'s momentum.
+        weight_decay: As in `torch.optim`.
+        normalised: Each picture's gradient is divided by its mean magnitude, so that the rate is in the picture's
+            units (Mordvintsev et al. 2015).
+    """
+
+    kind: Literal["adam", "sgd"] = "adam"
+    rate: float = 0.05
+    momentum: float = 0.0
+    dampening: float = 0.0
+    weight_decay: float = 0.0
+    normalised: bool = False
+
+    def over(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
+        """The optimiser of some parameters."""
+        if self.kind == "adam":
+            return torch.optim.Adam(parameters, lr=self.rate, weight_decay=self.weight_decay)
+        return torch.optim.SGD(
+            parameters,
+            lr=self.rate,
+            momentum=self.momentum,
+            dampening=self.dampening,
+            weight_decay=self.weight_decay,
+        )
+
+    def scaled(self, gradient: Tensor) -> Tensor:
+        """A gradient at pictures, (pictures, ...), as the optimiser takes it."""
+        if not self.normalised:
+            return gradient
+        size = gradient.abs().flatten(1).mean(1).clamp(min=TINY)
+        return gradient / size.view(-1, *(1,) * (gradient.ndim - 1))

@@ -1,0 +1,6 @@
+"""What an optimiser changes, and how pictures come of it."""
+
+from torchesegeta.optimisation.parameterisations.base import Blank, Canvas, Parameterisation
+from torchesegeta.optimisation.parameterisations.pixels import Pixels
+
+__all__ = ["Blank", "Canvas", "Parameterisation", "Pixels"]

@@ -1,0 +1,6 @@
+"""Random changes that keep pictures from exploiting single voxels."""
+
+from torchesegeta.optimisation.transforms.base import Transform
+from torchesegeta.optimisation.transforms.fit import fit
+
+__all__ = ["Transform", "fit"]
