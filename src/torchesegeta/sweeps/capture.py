@@ -76,10 +76,9 @@ class Capture:
     @contextmanager
     def watching(self, model: nn.Module) -> Iterator[Capture]:
         """Watch a model's forward pass; the hooks are gone afterwards, whatever happens."""
-        modules = dict(model.named_modules())
         with ExitStack() as hooks:
             for module in {name.module for name in self.names.values()}:
-                hook = modules[module].register_forward_hook(self._hook(module))
+                hook = model.get_submodule(module).register_forward_hook(self._hook(module))
                 hooks.callback(hook.remove)
             yield self
 
