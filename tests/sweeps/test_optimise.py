@@ -147,7 +147,7 @@ def test_seeds_decide_on_the_start() -> None:
 @pytest.mark.parametrize("limit", [1, 2])
 def test_batches_that_do_not_fit_are_halved(limit: int) -> None:
     many = [Problem(str(n), Channel(LAYERS[1], n)) for n in range(4)]
-    found = []
+    found: list[list[Tensor]] = []
     for net in (CountingNet(), CountingNet()):
         with session_of(net) as session:
             _ = session.bound
@@ -215,7 +215,7 @@ def test_the_best_or_the_last_picture() -> None:
     wild = Optimiser("sgd", 120.0)  # every step goes further astray
     for keep in ("best", "last"):
         with session_of(CountingNet()) as session:
-            (result,) = solve(session, Optimise(5, optimiser=wild, keep=keep), Problem("a", Hill(0.0), start=start))  # type: ignore[arg-type]
+            (result,) = solve(session, Optimise(5, optimiser=wild, keep=keep), Problem("a", Hill(0.0), start=start))
         assert isinstance(result, Result)
         assert torch.equal(result.pictures, start) == (keep == "best")
         assert float(result.reached) == pytest.approx(float(Hill(0.0).value(Shown(result.pictures))))
@@ -260,13 +260,15 @@ class Aside(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.aside, self.dead = nn.Conv2d(1, 2, 1), nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU())
+        self.aside, conv = nn.Conv2d(1, 2, 1), nn.Conv2d(1, 2, 1)
+        self.dead = nn.Sequential(conv, nn.ReLU())
         with torch.no_grad():
-            self.dead[0].weight.zero_()
-            self.dead[0].bias.fill_(-1)
+            conv.weight.zero_()
+            nn.init.constant_(next(p for p in conv.parameters() if p.ndim == 1), -1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.mean((2, 3)) + self.aside(torch.ones(1, 1, 4, 4)).mean() + self.dead(x).mean()
+        score: Tensor = x.mean((2, 3)) + self.aside(torch.ones(1, 1, 4, 4)).mean() + self.dead(x).mean()
+        return score
 
 
 @pytest.mark.parametrize(
