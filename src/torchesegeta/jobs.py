@@ -353,10 +353,15 @@ class _Running:
         for part in parts:
             yield self._attempt(task, place, reader, part)
 
-    def _whole(self, reader: Reader) -> Part:
+    @staticmethod
+    def _whole(reader: Reader) -> Part:
         readout = reader.readout
         values = readout.finish()
-        return Part(values=values, measures=readout.measures() if isinstance(readout, Measured) else {})
+        measures = readout.measures() if isinstance(readout, Measured) else {}
+        if reader.stopped is None:
+            return Part(values=values, measures=measures)
+        stopped = f"the deadline came after {reader.stopped} points"
+        return Part(values=values, measures={"samples": float(reader.stopped), **measures}, stopped=stopped)
 
     def _attempt(self, task: Task, place: str | None, reader: Reader, part: Part) -> Attribution:
         result = _attribution(task, place, reader.target, self.session)

@@ -184,14 +184,22 @@ def test_deadline_before_the_first_step() -> None:
 
 
 def test_time_limits_of_methods() -> None:
-    slow = {"name": "layer_visualization", "steps": 100_000, "timeout_s": 0.2}
-    late = {"name": "smoothgrad", "samples": 100_000, "timeout_s": 0.05}
-    walk = {"name": "guided_integrated_gradients", "steps": 10_000, "timeout_s": 0.05}
-    maps = te.explain(CountingNet(), IMAGE, [slow, late, walk, "saliency"], target=0, layers=[LAYERS[1]])
-    assert [m.status for m in maps] == ["partial", "timeout", "timeout", "ok"]
-    assert str(maps["layer_visualization"].reason).startswith("the deadline came after")
-    assert maps["layer_visualization"].values is not None
-    assert str(maps["smoothgrad"].reason).endswith("of 100000 points")
+    entries = {
+        "layer_visualization": {"steps": 100_000},
+        "smoothgrad": {"samples": 100_000},
+        "rise": {"masks": 100_000, "cells": 3},
+        "kernel_shap": {"samples": 100_000, "features": 3},
+        "shapley_value_sampling": {"permutations": 100_000, "features": 3},
+        "guided_integrated_gradients": {"steps": 10_000},
+        "integrated_gradients": {"steps": 10_000},
+        "saliency": {},
+    }
+    asked = [{"name": name, "timeout_s": 0.2, **fields} for name, fields in entries.items()]
+    maps = te.explain(CountingNet(), IMAGE, asked, target=0, layers=[LAYERS[1]])
+    assert [m.status for m in maps] == ["partial"] * 5 + ["timeout"] * 2 + ["ok"]
+    assert [m.has_map for m in maps] == [True] * 5 + [False] * 2 + [True]
+    assert all(str(m.reason).startswith("the deadline came after") for m in maps[:7])
+    assert all(m.measures["samples"] > 1 for m in maps[1:5])
 
 
 @pytest.mark.parametrize("value", [0, -1, "soon", True, float("inf"), float("nan")])

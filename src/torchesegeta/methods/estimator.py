@@ -76,6 +76,11 @@ class Stopping:
     done: bool = False
     taken: int = 0
 
+    @property
+    def sound(self) -> bool:
+        """Whether the estimate is."""
+        return bool(getattr(self.readout, "sound", False))
+
     def start(self) -> None:
         """See `Readout.start`."""
         self.readout.start()

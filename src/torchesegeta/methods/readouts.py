@@ -83,6 +83,11 @@ class Variance:
     mean: Tensor | None = field(default=None)
     squares: Tensor | None = field(default=None)
 
+    @property
+    def sound(self) -> bool:
+        """With one sample there is a mean, with two a variance."""
+        return self.count > 1
+
     def start(self) -> None:
         """See `Readout.start`."""
 

@@ -54,6 +54,11 @@ class _Visible:
 
     visible: float | None
 
+    @property
+    def sound(self) -> bool:
+        """Once there are two masks."""
+        return hasattr(self, "sums") and self.sums.count > 1
+
     def start(self) -> None:
         """See `Readout.start`."""
 

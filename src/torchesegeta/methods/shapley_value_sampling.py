@@ -54,6 +54,11 @@ class _Contributions:
     regions: Partition | None = None
     count: int = 0
 
+    @property
+    def sound(self) -> bool:
+        """Once there is a whole order."""
+        return self.count > 0
+
     def start(self) -> None:
         """See `Readout.start`."""
 

@@ -83,6 +83,11 @@ class _Fit:
     scores: list[Tensor] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def sound(self) -> bool:
+        """A fit is, once there are more coalitions than features."""
+        return sum(map(len, self.scores)) > (self.rows[0].shape[1] if self.rows else 0)
+
     def start(self) -> None:
         """See `Readout.start`."""
 

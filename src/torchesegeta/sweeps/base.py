@@ -107,7 +107,8 @@ def pieces(points: range) -> Iterator[range]:
 class Readout(Protocol):
     """What a method makes of the samples of one target and one layer.
 
-    One that may have had enough before the sweep's end says so by an attribute `done`.
+    One that may have had enough before the sweep's end says so by an attribute `done`; one whose map is sound with the
+    samples so far, should a deadline come, by an attribute `sound`.
     """
 
     def start(self) -> None:
@@ -336,6 +337,7 @@ class Reader:
         error: Set once it failed.
         matched: How many operations the sweep's rule took over, by name.
         note: What the reader of the map must know of the sweep, or None.
+        stopped: The points it got, where a deadline came before the others.
     """
 
     request: Request
@@ -344,6 +346,7 @@ class Reader:
     error: Exception | None = None
     matched: dict[str, int] = field(default_factory=dict)
     note: str | None = None
+    stopped: int | None = None
 
     @property
     def failed(self) -> bool:

@@ -36,7 +36,8 @@ def run_sweep(
         requests: What methods ask of it. Readouts get `start` and `update`; `finish` is the caller's.
         session: The image, before a model.
         progress: Called after each chunk with the points done and the points in all.
-        deadline: When to stop, by `time.monotonic`; readers that still want samples then fail with a `TimeoutError`.
+        deadline: When to stop, by `time.monotonic`; readers that still want samples then make do with
+            what they have, or fail with a `TimeoutError`.
 
     Returns:
         A reader for every request and every target it reads; targets that are incompatible with the image have none.

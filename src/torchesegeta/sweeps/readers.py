@@ -84,9 +84,13 @@ class Readers:
                 self._note(reader, part.indices)
 
     def expire(self, done: int, count: int) -> None:
-        """Fail those who still want samples."""
+        """The deadline has come: those who still want samples make do with what they have, or fail."""
         for reader in self.opened:
-            if not reader.done:
+            if reader.done:
+                continue
+            if getattr(reader.readout, "sound", False):
+                reader.stopped = done
+            else:
                 reader.error = TimeoutError(f"the deadline came after {done} of {count} points")
 
     def _note(self, reader: Reader, points: range) -> None:
