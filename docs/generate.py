@@ -14,6 +14,9 @@ from torchesegeta.targets import ClassTarget, MulticlassTarget, RegionTarget, Th
 from torchesegeta.validation import Strict
 
 HERE = Path(__file__).parent
+ENTRIES = """An entry of `methods` is a name, or `{"name": …}` with the method's parameters (see [Methods](methods.md)) and two fields
+that every method takes: `label`, its name in this run, needed where a method stands twice; and `timeout_s`, the seconds
+it may take for an image. Pictures and estimates keep what they have when the time is over, other maps are `timeout`."""
 MADE = "<!-- Made by `make docs` from the code; changes here are lost. -->\n\n"
 
 
@@ -70,6 +73,8 @@ def config_page() -> str:
     ]
     for title, model in parts:
         lines += [f"## {title}", "", *_fields(model.model_json_schema(by_alias=True))]
+        if model is RunConfig:
+            lines += [ENTRIES, ""]
     return MADE + "\n".join(lines)
 
 
