@@ -14,10 +14,10 @@ from torchesegeta.targets import ClassTarget, MulticlassTarget, RegionTarget, Th
 from torchesegeta.validation import Strict
 
 HERE = Path(__file__).parent
-ENTRIES = """An entry of `methods` is a name, or `{"name": …}` with the method's parameters (see [Methods](methods.md)) and
-two fields
-that every method takes: `label`, its name in this run, needed where a method stands twice; and `timeout_s`, the seconds
-it may take for an image. Pictures and estimates keep what they have when the time is over, other maps are `timeout`."""
+ENTRIES = """An entry of `methods` is a name, or `{"name": …}` with the method's parameters (see [Methods](methods.md)).
+Every method takes two fields more: `label`, its name in this run, needed where a method stands twice; and `timeout_s`,
+the seconds it may take for an image. Pictures and estimates keep what they have when the time is over, other maps are
+`timeout`."""
 MADE = "<!-- Made by `make docs` from the code; changes here are lost. -->\n\n"
 
 
