@@ -15,7 +15,7 @@ from torchesegeta.optimisation.transforms.fit import fit
 
 MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 DIGITS = 6
-"""A size is a whole number of voxels where it is one but for rounding: 1.1 · 20 is 22."""
+"""A size is a whole number of voxels where it is one but for rounding: 1.1 · 50 is 55."""
 
 
 @dataclass(frozen=True)
