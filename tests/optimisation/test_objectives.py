@@ -147,7 +147,7 @@ def styles(a: A) -> A:
     """Gram matrices of length 1, one for each picture."""
     grams = []
     for one in a.reshape(len(a), a.shape[1], -1):
-        gram = sum(np.outer(one[:, place], one[:, place]) for place in range(one.shape[1]))
+        gram = np.sum([np.outer(one[:, place], one[:, place]) for place in range(one.shape[1])], axis=0)
         grams.append(gram / np.sqrt((gram**2).sum()))
     return grams
 
@@ -207,7 +207,7 @@ def test_match_is_nought_at_the_given_activation(places: tuple[int, ...]) -> Non
 def test_a_place_is_an_index_along_each_axis(places: tuple[int, ...], place: tuple[int, ...]) -> None:
     seen = shown(places)
     a = seen.layer("a").numpy()
-    here = (slice(None), *place)
+    here: Any = (slice(None), *place)
     same(Neuron("a", 1, place).value(seen), a[:, 1][here])
     same(Direction("a", VECTOR, place, 2.0).value(seen), directed(a, 2)[here])
     same(Cosine("a", VECTOR, place).value(seen), cosines(a)[here])
