@@ -1,7 +1,7 @@
 """Makes the small copy of the reference set that tests use where the complete one is not at hand.
 
 Run it as `TORCHESEGETA_GOLDEN=... python -m golden.copy_subset` from the folder `tests`. For every method and network
-it keeps the smallest stored map, with the arrays that its comparisons need.
+it keeps the smallest stored map, with the arrays that its comparisons need, and of pictures what `pictures.py` lists.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 
 from .comparisons import comparisons
 from .loader import COPY, Entry, complete_set, entries
+from .pictures import KEPT
 
 NETWORKS = ("cnn2d", "unet2d", "cnn3d", "unet3d")
 INPUTS = ("x", "logits", "masks")
@@ -79,11 +80,12 @@ def write(root: Path, target: Path) -> int:
     for folder in ("inputs", "maps", "weights"):
         (target / folder).mkdir(parents=True)
     index = json.loads((root / "index.json").read_text())
-    files = chosen(root)
+    paths = {line["id"]: line.get("file") for line in index["entries"]}
+    files = chosen(root) | {id: packed(pick(root, paths[id], wanted)) for id, wanted in KEPT.items()}
     lines = [shortened(line, files[line["id"]]) for line in index["entries"] if line["id"] in files]
     for line in lines:
         (target / line["file"]).write_bytes(files[line["id"]])
-    for model in sorted({line["model"] for line in lines}):
+    for model in sorted({line["model"] for line in lines} - {None}):
         shutil.copyfile(root / "weights" / f"{model}.npz", target / "weights" / f"{model}.npz")
         (target / "inputs" / f"{model}.npz").write_bytes(packed(pick(root, f"inputs/{model}.npz", INPUTS)))
     text = json.dumps({"conventions": index["conventions"], "entries": lines}, indent=1)

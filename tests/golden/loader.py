@@ -94,6 +94,13 @@ def arrays(root: Path, entry: Entry) -> dict[str, Tensor]:
     return _read(root / entry.file)
 
 
+def arrays_of(root: Path, id: str) -> dict[str, Tensor] | None:
+    """The arrays of an entry, with or without a network, by its id; None where the set does not hold it."""
+    index = json.loads((root / "index.json").read_text())
+    files = {e["id"]: e["file"] for e in index["entries"] if e["status"] == "ok"}
+    return _read(root / files[id]) if id in files else None
+
+
 @cache
 def inputs(root: Path, model: str) -> dict[str, Tensor]:
     """`x` (1, C, *spatial), `logits`, and for segmentation `masks` (K, *spatial)."""

@@ -82,7 +82,9 @@ class Constant(Objective):
 
 
 @dataclass(frozen=True, eq=False)
-class _Pair(Objective):
+class Pair(Objective):
+    """What is made of two."""
+
     one: Objective
     other: Objective
 
@@ -97,7 +99,7 @@ class _Pair(Objective):
         return self.one.reads_score or self.other.reads_score
 
 
-class Sum(_Pair):
+class Sum(Pair):
     """The sum of two."""
 
     def value(self, seen: Seen) -> Tensor:
@@ -105,7 +107,7 @@ class Sum(_Pair):
         return self.one.value(seen) + self.other.value(seen)
 
 
-class Product(_Pair):
+class Product(Pair):
     """The product of two."""
 
     def value(self, seen: Seen) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.optimisation.objectives.base import Objective, Seen
+from torchesegeta.optimisation.objectives.places import at_or_mean
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Channel(Objective):
 
     def value(self, seen: Seen) -> Tensor:
         """See `Objective.value`."""
-        return pick(seen.layer(self.layer), self.layer, self.channel).flatten(1).mean(1)
+        return at_or_mean(pick(seen.layer(self.layer), self.layer, self.channel), self.layer, None)
 
 
 def pick(activation: Tensor, layer: str, channel: int) -> Tensor:

@@ -1,6 +1,15 @@
 """What an optimiser changes, and how pictures come of it."""
 
 from torchesegeta.optimisation.parameterisations.base import Blank, Canvas, Parameterisation
+from torchesegeta.optimisation.parameterisations.coloured import Coloured
+from torchesegeta.optimisation.parameterisations.colours import colour_matrix
+from torchesegeta.optimisation.parameterisations.cppn import Cppn
+from torchesegeta.optimisation.parameterisations.fourier import Fourier
 from torchesegeta.optimisation.parameterisations.pixels import Pixels
+from torchesegeta.optimisation.parameterisations.pyramid import Pyramid
+from torchesegeta.optimisation.parameterisations.shared import Shared
 
-__all__ = ["Blank", "Canvas", "Parameterisation", "Pixels"]
+__all__ = [
+    "Blank", "Canvas", "Coloured", "Cppn", "Fourier", "Parameterisation", "Pixels", "Pyramid", "Shared",
+    "colour_matrix",
+]  # fmt: skip

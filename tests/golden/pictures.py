@@ -1,0 +1,37 @@
+"""Entries about pictures rather than maps: what is kept of each in the small copy."""
+
+KEPT = {
+    "lucent.fft_image.none.2x3x31x33_d1": ("spectrum_real_imag", "freqs", "image"),
+    "lucent.to_valid_rgb.none": ("in", "out_decorrelate", "out_plain", "linear_decorrelated", "matrix"),
+    "lucent.param_image.none.fft1_deco1": ("parameters", "image"),
+    "lucent.pixel_image.none": ("parameters", "image"),
+    "lucent.lowres_tensor.none": ("parameters", "image"),
+    "lucent.render_vis_channel.cnn2d.cnn2d": ("spectrum_start", "channel_mean_start", "channel_mean_final"),
+    "lucent.objectives.none": (
+        "act_l", "act_m", "act_input", "direction",
+        "value::neuron(l,2)",
+        "value::neuron(l,2,x=3,y=1)",
+        "value::neuron(m,1)",
+        "value::neuron(l,2,batch=1)",
+        "value::channel(l,4)",
+        "value::channel(l,4,batch=2)",
+        "value::direction(l)",
+        "value::direction(l,batch=0)",
+        "value::direction_neuron(l)",
+        "value::diversity(l)",
+        "value::diversity(m)",
+        "value::alignment(l)",
+        "value::channel_interpolate(l,1,m,2)",
+        "value::channel_weight(l)",
+        "value::localgroup_weight(l,x=1,y=2,wx=3,wy=2)",
+        "value::blur_input_each_step",
+        "value::2*channel(l,4)-channel(l,1)",
+        "value::l:4",
+        "value::channel(l,4)+1.5",
+        "value::sum",
+    ),
+    "lucent.transforms.none": (
+        "in", "pad3_reflect", "jitter8_dx3_dy5", "scale_0.9", "scale_1.1", "rotate_7deg",
+        "standard_transforms_draws_3_5_1.08_-4_1_2",
+    ),
+}  # fmt: skip
