@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.methods.base import Context
@@ -18,11 +19,13 @@ from torchesegeta.methods.readouts import need
 from torchesegeta.methods.registry import register
 from torchesegeta.optimisation.objectives import Channel, Direction, Diversity, Energy, Neuron, Objective, Score
 from torchesegeta.optimisation.parameterisations import Parameterisation, Shared
-from torchesegeta.sweeps import Gradient, Part, Problem, Read, Readout, Result, Sample, Sweep
+from torchesegeta.sweeps import FlatError, Gradient, Missed, Part, Problem, Read, Readout, Result, Sample, Sweep
 
 Of = Literal["channel", "neuron", "direction", "class", "layer"]
 Number = Annotated[int, Field(ge=0)]
 Size = Annotated[int, Field(ge=1)]
+
+FROM_IMAGE = "nothing excites this channel in a uniform picture: the picture starts from the image instead"
 
 _MEANS: dict[str, tuple[Of, ...]] = {
     "channels": ("channel", "neuron"),
@@ -187,10 +190,59 @@ class _Gallery(Draft):
         self.method, self.context = method, context
         self.activation: Tensor | None = None
         self.features: dict[str, _Feature] = {}
+        self.again: list[Problem] = []
 
     def update(self, sample: Sample) -> None:
         """Take in the layer's activation (1, channels, …) at the image."""
         self.activation = need(sample.activation)
+
+    def problems(self) -> Sequence[Problem]:
+        """See `Draftsman.problems`: those that were flat at their start follow, from the image."""
+        if not self.asked:
+            return super().problems()
+        again, self.again = self.again, []
+        return again
+
+    def take(self, result: Result | Missed) -> None:
+        """See `Draftsman.take`."""
+        problem = result.problem
+        if isinstance(result, Missed) and isinstance(result.error, FlatError):
+            feature = self.features[problem.name]
+            if problem.start is None and self._image_helps(feature):
+                self.again.append(replace(problem, start=self._resized(problem)))
+                return
+            result = Missed(problem, self._flat(result.error, feature))
+        super().take(result)
+
+    def several(self) -> Sequence[Part]:
+        """In the order of the features."""
+        places = {feature.index: place for place, feature in enumerate(self.features.values())}
+        return sorted(self.made, key=lambda part: places.get(part.index, 0))
+
+    def _image_helps(self, feature: _Feature) -> bool:
+        """Whether the image excites what a uniform picture does not; as a start it serves a single picture."""
+        method = self.method
+        return self._excited(feature) and method.pictures == 1 and method.parameterisation.kind != "cppn"
+
+    def _excited(self, feature: _Feature) -> bool:
+        known = self.activation is not None and feature.index is not None and feature.index < self.activation.shape[1]
+        return known and bool(need(self.activation)[0, feature.index].any())
+
+    def _resized(self, problem: Problem) -> Tensor:
+        image, (_, *spatial) = self.context.image[None], problem.shape or self.context.image.shape
+        same = tuple(image.shape[2:]) == tuple(spatial)
+        return image if same else interpolate(image, spatial, mode="bilinear" if len(spatial) == 2 else "trilinear")
+
+    def _flat(self, error: FlatError, feature: _Feature) -> IncompatibleError:
+        """Which channel it is that never changed, and whether the image excites it."""
+        if feature.index is None:
+            return error
+        what = f"channel {feature.index} of layer {self.context.layer!r}"
+        if not self._excited(feature):
+            return IncompatibleError(f"{what} is dead: {error}, and it is 0 in the image too")
+        return IncompatibleError(
+            f"{what}: {error}, though the image excites it; a parameterisation with a larger 'deviation' may reach it"
+        )
 
     def _problems(self) -> Sequence[Problem]:
         method, layer = self.method, self.context.layer
@@ -220,6 +272,7 @@ class _Gallery(Draft):
                 feature.index,
                 picture,
                 stopped=stopped(result),
+                warnings=() if result.problem.start is None else (FROM_IMAGE,),
                 measures={
                     "objective_before": before,
                     "objective_reached": reached,
