@@ -365,8 +365,10 @@ class _Running:
 
     def _attempt(self, task: Task, place: str | None, reader: Reader, part: Part) -> Attribution:
         result = _attribution(task, place, reader.target, self.session)
-        if part.name is not None:
+        if part.name is not None and reader.target is None:
             result.target, result.target_index = part.name, part.index
+        elif part.name is not None:
+            result.target = f"{result.target}, {part.name}"
         result.matched, result.arrays = reader.matched, {n: _plain(array) for n, array in part.arrays.items()}
         try:
             if part.values is None:

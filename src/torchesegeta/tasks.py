@@ -89,4 +89,5 @@ def make_tasks(parsed: Sequence[Wanted], layers: Sequence[str]) -> list[Task]:
 
 def need_default_layer(parsed: Sequence[Wanted]) -> bool:
     """Whether some method makes maps of layers and names none itself."""
-    return any(isinstance(w.method, LayerMethod) and w.method.layers is None for w in parsed)
+    layered = [w.method for w in parsed if isinstance(w.method, LayerMethod)]
+    return any(method.layers is None and not method.places(()) for method in layered)

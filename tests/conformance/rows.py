@@ -54,6 +54,7 @@ ROWS = {
     "expected_gradients": Row("image", {"samples": 4, "baselines": ["minimum", "blur"]}),
     "feature_ablation": Row("feature map", BLOCKS),
     "feature_permutation": Row("feature map", {"permutations": 2}, labelled=True, of_set=True),
+    "feature_visualization": Row("image", {"channels": 1, "steps": 3, "transforms": "none"}, of_layer=True),
     "grad_times_image": Row("image"),
     "gradcam": Row("image map"),
     "gradcam_plus_plus": Row("image map"),

@@ -117,7 +117,7 @@ def test_what_a_channel_reaches(model: str, channel: int, monkeypatch: pytest.Mo
         network(ROOT, model),
         inputs(ROOT, model)["x"],
         methods={
-            "name": "feature_visualization", "channels": channel, "steps": 64,
+            "name": "feature_visualization", "channels": channel, "steps": 64, "transforms": "none",
             "colours": "imagenet", "value_range": [0, 1], "start": "middle",
         },
         target=0,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from torchesegeta.optimisation.parameterisations import fourier, pixels
 from torchesegeta.sweeps import coalitions, exchange, grids, independent, noise
 
 from .cases import (
@@ -19,6 +20,8 @@ from .cases import (
 @pytest.fixture(autouse=True)
 def known_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(noise, "noise_at", noise_at)
+    monkeypatch.setattr(fourier, "normal", noise_at)
+    monkeypatch.setattr(pixels, "normal", noise_at)
     monkeypatch.setattr(noise, "mixing_at", mixing_at)
     monkeypatch.setattr(coalitions, "permutation_at", permutation_at)
     monkeypatch.setattr(coalitions, "coalition_at", coalition_at)

@@ -74,6 +74,16 @@ RELEVANCE: list[Row] = [
     {"composite": PARTS},
 ]
 
+STILL: Row = {"steps": 3, "transforms": "none"}
+PLAIN: Row = {"parameterisation": "pixel", "colours": "none", "start": "middle"}
+FEATURES_OF_LAYERS: list[Row] = [
+    {**STILL, "channels": 3},
+    {**STILL, "channels": 3, "value_range": "none", "start": "background"},
+    {**STILL, "channels": 3, "of": "neuron", "start": "background"},
+    {**STILL, **PLAIN, "of": "layer"},
+]
+FEATURES_OF_CLASSES: list[Row] = [{**STILL, "of": "class"}, {**STILL, **PLAIN, "of": "class"}]
+
 TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "deconvolution": (IMAGE, [{}]),
     "deeplift": (IMAGE, [{}, {"baseline": 0.25}, *CONTRAST]),
@@ -87,6 +97,7 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "expected_gradients": (IMAGE, [{"samples": 5, "baselines": baselines}]),
     "feature_ablation": (IMAGE, FEATURES),
     "feature_permutation": (IMAGE, [{"features": labels}, {"features": labels, "permutations": 3}]),
+    "feature_visualization": (LAYERS, FEATURES_OF_LAYERS),
     "grad_times_image": (IMAGE, [{}]),
     "gradcam": (LAYERS, CAM),
     "gradcam_plus_plus": (LAYERS, [*CAM, {"epsilon": 1e-3}, {"denominator": "torch_cam"}]),
@@ -149,6 +160,12 @@ OF_SETS = {"feature_permutation"}
 """Methods that explain an image among others."""
 
 
+OF_PICTURES: dict[str, Callable[[Case], Any]] = {
+    "start_noise": lambda at: noise_at(tuple(at.image.shape[1:]), "", 0),
+}
+"""Draws of methods that make pictures."""
+
+
 def _label(method: str, row: Row, place: Place) -> str:
     values = (f"{k}={getattr(v, '__name__', v)}" for k, v in row.items())
     return " ".join([method, *values, *([f"at {place}"] if place else [])])
@@ -159,6 +176,10 @@ ROWS = [
     for method, (places, rows) in TWINS.items()
     for place in places
     for row in rows
+]
+ROWS += [
+    pytest.param("feature_visualization", row, None, id=_label("feature_visualization", row, None))
+    for row in FEATURES_OF_CLASSES
 ]
 CASES = [(kind, dims) for kind in ("classification", "segmentation") for dims in (2, 3)]
 
@@ -195,6 +216,7 @@ def slow(at: Case, method: str, row: Row, place: Place) -> Tensor:
         given["sequence"] = sequence_of(FEATURE_COUNT, count, "")
     if "donors" in known:
         given["donors"] = _donors(at, given.get("permutations", 1))
+    given |= {name: draw(at) for name, draw in OF_PICTURES.items() if name in known}
     return twin(at.score, at.image, layer=at.layer(place), **given)
 
 

@@ -31,7 +31,7 @@ from torchesegeta.sweeps.independent import Coins, Replicated
 from torchesegeta.sweeps.layers import LayerInfo, default_layer, layer_by_default, probe_layers
 from torchesegeta.sweeps.mask import Mask, OneOut
 from torchesegeta.sweeps.noise import Noise
-from torchesegeta.sweeps.optimise import Draftsman, Missed, Optimise, Patience, Problem, Result
+from torchesegeta.sweeps.optimise import Draftsman, FlatError, Missed, Optimise, Patience, Problem, Result
 from torchesegeta.sweeps.path import Path
 from torchesegeta.sweeps.runner import Passes, Runner, prepared
 from torchesegeta.sweeps.session import Session
@@ -49,6 +49,7 @@ __all__ = [
     "Contrast",
     "Draftsman",
     "Exchange",
+    "FlatError",
     "Gradient",
     "Grids",
     "GuidedPath",

@@ -9,6 +9,7 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from torchesegeta.errors import IncompatibleError
 from torchesegeta.optimisation import Optimiser
 from torchesegeta.optimisation.exposures import Exposure
 from torchesegeta.optimisation.objectives import Objective
@@ -135,6 +136,13 @@ class Result:
     scores: Tensor | None
     steps: int
     stopped: bool
+
+
+class FlatError(IncompatibleError):
+    """An objective had no slope at any step."""
+
+    def __init__(self) -> None:
+        super().__init__("the objective does not change with the picture: it has no slope at any step")
 
 
 @dataclass(frozen=True, eq=False)

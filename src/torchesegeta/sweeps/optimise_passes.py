@@ -12,21 +12,19 @@ import torch
 from torch import Tensor
 
 from torchesegeta.draws import generator
-from torchesegeta.errors import EsegetaError, IncompatibleError
+from torchesegeta.errors import EsegetaError
 from torchesegeta.optimisation.parameterisations import Blank, Canvas
 from torchesegeta.optimisation.transforms import fit
 from torchesegeta.sweeps.base import Continued, Reader
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.ledger import Ledger
 from torchesegeta.sweeps.looks import Look, Rows, look_at
-from torchesegeta.sweeps.optimise import Draftsman, Missed, Optimise, Pictured, Problem, Result
+from torchesegeta.sweeps.optimise import Draftsman, FlatError, Missed, Optimise, Pictured, Problem, Result
 from torchesegeta.sweeps.readers import Readers
 from torchesegeta.sweeps.session import Session
 from torchesegeta.sweeps.tiles import Window, windows
 
 Progress = Callable[[int, int], None]
-
-FLAT = "the objective does not change with the picture: it has no slope at any step"
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,7 +251,7 @@ class Batch:
         return [
             self._result(order, rows, pictures, final, before, steps, stopped)
             if bool(ledger.moved[rows.picture_rows].any())
-            else Missed(order.problem, IncompatibleError(FLAT))
+            else Missed(order.problem, FlatError())
             for order, rows in zip(self.orders, self.rows, strict=True)
         ]
 

@@ -63,6 +63,8 @@ class FourierCanvas(Canvas):
     def __init__(self, spectrum: Tensor, weights: Tensor, spatial: Sequence[int], dtype: torch.dtype) -> None:
         self.parameters = [spectrum.clone().requires_grad_()]
         self.weights, self.spatial, self.dtype = weights, tuple(spatial), dtype
+        evened = _evened(spatial[-1]).to(weights)
+        self.parameters[0].register_hook(lambda gradient: gradient * evened)  # type: ignore[no-untyped-call]
 
     def render(self) -> Tensor:
         """See `Canvas.render`."""
@@ -70,6 +72,15 @@ class FourierCanvas(Canvas):
         axes = tuple(range(-len(self.spatial), 0))
         pictures: Tensor = torch.fft.irfftn(spectrum, s=self.spatial, dim=axes, norm="ortho")
         return pictures.div(SHRINK).to(self.dtype)
+
+
+def _evened(size: int) -> Tensor:
+    """What the gradients of the last axis's frequencies are multiplied by: (frequencies, 1).
+
+    Most stand for their opposites too and so have twice the slope; halved, no axis is changed otherwise than another.
+    """
+    alone = torch.arange(size // 2 + 1) * 2 % size == 0
+    return torch.where(alone, 1.0, 0.5)[:, None]
 
 
 def _forward(pictures: Tensor) -> Tensor:
