@@ -2,5 +2,6 @@
 
 from torchesegeta.optimisation.transforms.base import Transform
 from torchesegeta.optimisation.transforms.fit import fit
+from torchesegeta.optimisation.transforms.roll import Roll
 
-__all__ = ["Transform", "fit"]
+__all__ = ["Roll", "Transform", "fit"]
