@@ -14,6 +14,7 @@ import torchesegeta as te
 
 from .cases import (
     LAYERS,
+    ROLLS,
     Case,
     baseline,
     baselines,
@@ -28,6 +29,7 @@ from .cases import (
     permutation_at,
     sequence_of,
     shift_at,
+    uniform,
 )
 
 Row = Mapping[str, Any]
@@ -74,6 +76,15 @@ RELEVANCE: list[Row] = [
     {"composite": PARTS},
 ]
 
+FEW: Row = {"steps": 4}
+DREAMS: list[Row] = [
+    {"octaves": 2, "steps": 3},
+    {"octaves": 3, "scale": 1.2, "steps": 2, "filter": 1, "jitter": 0, "learning_rate": 0.05},
+    {"octaves": 1, "steps": 3, "keep_in_range": False},
+]
+OF_TARGETS: Row = {"of": "target", "octaves": 2, "steps": 3}
+DREAMS_OF_TARGETS: list[Row] = [OF_TARGETS, {**OF_TARGETS, "keep_in_range": False}]
+
 TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "deconvolution": (IMAGE, [{}]),
     "deeplift": (IMAGE, [{}, {"baseline": 0.25}, *CONTRAST]),
@@ -81,7 +92,12 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "ablation_cam": (LAYERS, CAM),
     "blur_integrated_gradients": (IMAGE, [{"steps": 4, "sigma": 2.0}, {"steps": 3, "sigma": 0.7}]),
     "captum": (IMAGE, [{}]),
+    "class_image": (
+        IMAGE,
+        [{"steps": 6, "blur_every": 2}, {**FEW, "keep_in_range": False, "blur": 0, "decay": 0.1, "start": (0.2, 0.4)}],
+    ),
     "contrastive_excitation_backprop": ((None, *LAYERS), OPPOSED),
+    "deep_dream": (LAYERS, DREAMS),
     "eigen_cam": (LAYERS, CAM),
     "excitation_backprop": ((None, *LAYERS), EXCITATION),
     "expected_gradients": (IMAGE, [{"samples": 5, "baselines": baselines}]),
@@ -102,6 +118,14 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "input_x_gradient": (IMAGE, [{}]),
     "integrated_gradients": (IMAGE, [*ALONG, {"steps": 5, "baseline": baseline, "multiply_by_inputs": False}]),
     "internal_influence": (LAYERS, ALONG),
+    "inverted_representation": (
+        LAYERS,
+        [
+            FEW,
+            {**FEW, "beta": 1.0, "smoothness": 0.1},
+            {**FEW, "alpha": 2.0, "alpha_weight": 1.0, "learning_rate": 0.3},
+        ],
+    ),
     "kernel_shap": (IMAGE, FEATURES),
     "layer_activation": (LAYERS, [{}]),
     "layer_activation_guided_backprop": (LAYERS, [{}, {"filter": 2}]),
@@ -112,6 +136,10 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "layer_gradcam": (LAYERS, [{}, {"relu": True}]),
     "layer_gradient_shap": (LAYERS, MIXED),
     "layer_gradient_x_activation": (LAYERS, [{}]),
+    "layer_visualization": (
+        LAYERS,
+        [{**FEW, "filter": 1}, {**FEW, "filter": 2, "keep_in_range": True, "start": (0.1, 0.9)}],
+    ),
     "lime": (IMAGE, [{**row, **more} for row in FEATURES for more in SURROGATES]),
     "linear_approximation": (LAYERS, [{}]),
     "lrp": ((None, *LAYERS), RELEVANCE),
@@ -160,6 +188,7 @@ ROWS = [
     for place in places
     for row in rows
 ]
+ROWS += [pytest.param("deep_dream", row, None, id=_label("deep_dream", row, None)) for row in DREAMS_OF_TARGETS]
 CASES = [(kind, dims) for kind in ("classification", "segmentation") for dims in (2, 3)]
 
 
@@ -195,7 +224,13 @@ def slow(at: Case, method: str, row: Row, place: Place) -> Tensor:
         given["sequence"] = sequence_of(FEATURE_COUNT, count, "")
     if "donors" in known:
         given["donors"] = _donors(at, given.get("permutations", 1))
+    given |= {name: value for name, value in _of_pictures(at).items() if name in known}
     return twin(at.score, at.image, layer=at.layer(place), **given)
+
+
+def _of_pictures(at: Case) -> Row:
+    """What is known of the draws of pictures that are optimised."""
+    return {"starts": uniform(tuple(at.image.shape[1:]), "", 0), "shifts": ROLLS[: at.image.ndim - 2]}
 
 
 def _donors(at: Case, permutations: int) -> list[list[Tensor]]:

@@ -40,7 +40,7 @@ class LayerVisualization(LayerMethod):
     )
     steps: int = Field(30, ge=1, le=100_000, description="Steps: forward and backward passes.")
     learning_rate: float = Field(
-        0.02, gt=0, le=100, description="Of the optimiser (Adam), as a share of the image's range."
+        0.05, gt=0, le=100, description="Of the optimiser (Adam), as a share of the image's range."
     )
     start: tuple[float, float] = Field(
         (0.6, 0.7), description="The noise that it starts from lies between these shares of the image's range."
