@@ -1,4 +1,4 @@
-"""Pictures that references optimised: from the same start, ours reach what theirs do, by the references' own figures."""
+"""Pictures that references optimised: from the same start, ours reach what theirs do, in the references' figures."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 import torchesegeta as te
 from torchesegeta.optimisation.parameterisations import ranged, value_range
+from torchesegeta.types import Attribution
 
 from .loader import COPY, Entry, arrays, complete_set, entries, inputs, network
 
@@ -31,8 +32,8 @@ def prepared(picture: Tensor) -> Tensor:
 
 
 def ours(
-    entry: Entry, image: Tensor, start: Tensor, monkeypatch: pytest.MonkeyPatch, **method: Any
-) -> te.types.Attribution:
+    entry: Entry, image: Tensor, start: Tensor, method: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> Attribution:
     """Our picture for an image (C, *spatial), begun from the reference's start."""
     lowest, width = value_range(image)
     monkeypatch.setattr(ranged, "uniform", lambda shape, key, index: (start - lowest) / width)
@@ -52,7 +53,7 @@ def test_layer_visualization(monkeypatch: pytest.MonkeyPatch) -> None:
     image, start = inputs(ROOT, entry.model)["x"][0], prepared(arrays(ROOT, entry)["start_uint8"])
     rate = 0.1 / float(value_range(image)[1].mean())
     method = {"name": "layer_visualization", "filter": 5, "steps": 30, "learning_rate": rate, "start": (0, 1)}
-    found = ours(entry, image, start, monkeypatch, **method)
+    found = ours(entry, image, start, method, monkeypatch)
     losses = history(entry)
     assert found.measures["objective_before"] == pytest.approx(-float(losses[0]), rel=1e-4)
     assert found.measures["objective_reached"] >= 0.95 * -float(losses[-1])
@@ -71,7 +72,7 @@ def test_class_image(
 ) -> None:
     entry = STORED[reference]
     start = prepared(arrays(ROOT, entry)["start_uint8"])  # its range is that of all pictures, as the reference's
-    found = ours(entry, start, start, monkeypatch, name="class_image", steps=60, **regularised)
+    found = ours(entry, start, start, {"name": "class_image", "steps": 60, **regularised}, monkeypatch)
     losses = history(entry)
     assert found.measures["objective_before"] == pytest.approx(-float(losses[0]), rel=1e-4)
     assert found.measures["objective_reached"] >= least * -float(losses[-1])
@@ -83,7 +84,7 @@ def test_deep_dream(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = STORED["deep_dream"]
     image = prepared(arrays(ROOT, entry)["start_uint8"])
     method = {"name": "deep_dream", "filter": 5, "octaves": 1, "steps": 250, "jitter": 0, "keep_in_range": False}
-    found = ours(entry, image, image, monkeypatch, **method)
+    found = ours(entry, image, image, method, monkeypatch)
     losses = history(entry)
     assert found.measures["objective_before"] == pytest.approx(-float(losses[0]), rel=1e-4)
     assert found.measures["objective_reached"] >= 0.95 * -float(losses[-1])
@@ -114,7 +115,7 @@ def loss_of(entry: Entry) -> Callable[[Tensor], float]:
 @pytest.mark.parametrize("entry", INVERTED, ids=lambda entry: entry.id)
 def test_inverted_representation(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
     image, start = inputs(ROOT, entry.model)["x"][0], arrays(ROOT, entry)["start_image"][0]
-    found = ours(entry, image, start, monkeypatch, name="inverted_representation", start=(0, 1))
+    found = ours(entry, image, start, {"name": "inverted_representation", "start": (0, 1)}, monkeypatch)
     losses, loss = history(entry), loss_of(entry)
     assert loss(start) == pytest.approx(float(losses[0]), rel=1e-3)
     assert found.values is not None

@@ -16,7 +16,9 @@ Objective = Callable[[Tensor], Tensor]
 
 def reduced(image: Tensor, size: Sequence[int]) -> Tensor:
     """Means over areas."""
-    return (adaptive_avg_pool2d if image.ndim == 4 else adaptive_avg_pool3d)(image, list(size))
+    if image.ndim == 4:
+        return adaptive_avg_pool2d(image, (size[0], size[1]))
+    return adaptive_avg_pool3d(image, (size[0], size[1], size[2]))
 
 
 def enlarged(image: Tensor, size: Sequence[int]) -> Tensor:
