@@ -104,7 +104,8 @@ class Dream:
         if self._whole and not self._late:
             return None
         steps = sum(result.steps for result in self.made)
-        return f"the deadline came after {steps} steps, in octave {len(self.made)} of {len(self.sizes)}"
+        number = len(self.made) + (not self._late)
+        return f"the deadline came after {steps} steps, in octave {number} of {len(self.sizes)}"
 
     def _measures(self) -> dict[str, float]:
         """The objective at the image, and in the dream where its last octave was reached; and the steps."""

@@ -160,13 +160,15 @@ class Batch:
         """Make the steps.
 
         Raises:
-            IncompatibleError: A layer cannot be watched, or does not depend on the image.
+            IncompatibleError: A layer cannot be watched, or does not depend on the image; or a score comes in tiles.
             ModelError: The model refuses the pictures.
             ArithmeticError: An objective became NaN or infinite.
             TimeoutError: The deadline came before the first step.
         """
         if self._late:
             raise TimeoutError("the deadline came before its first step")
+        if self.sweep.tile is not None and self.problems[0].objective.reads_score:
+            raise IncompatibleError("the target's score needs the whole picture and cannot be raised tile by tile")
         canvas, step = self._begin(), 0
         optimiser = self.sweep.optimiser.over(canvas.parameters)
         ledger = Ledger(self.sweep)
