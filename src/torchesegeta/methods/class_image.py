@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from torchesegeta.methods.base import Context, Method
-from torchesegeta.methods.optimise_method import Draft
+from torchesegeta.methods.optimise_method import Draft, Share
 from torchesegeta.methods.registry import register
 from torchesegeta.optimisation import Optimiser
 from torchesegeta.optimisation.objectives import Score
@@ -35,7 +35,7 @@ class ClassImage(Method):
     learning_rate: float = Field(
         0.02, gt=0, le=100, description="Of the optimiser (Adam), as a share of the image's range."
     )
-    start: tuple[float, float] = Field(
+    start: tuple[Share, Share] = Field(
         (0.0, 1.0), description="The noise that it starts from lies between these shares of the image's range."
     )
     decay: float = Field(

@@ -11,7 +11,7 @@ from torch import Tensor
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.methods.base import Context, LayerMethod
 from torchesegeta.methods.likeness import likeness
-from torchesegeta.methods.optimise_method import reached, stopped
+from torchesegeta.methods.optimise_method import Share, reached, stopped
 from torchesegeta.methods.readouts import need
 from torchesegeta.methods.registry import register
 from torchesegeta.optimisation import Optimiser
@@ -41,7 +41,10 @@ class InvertedRepresentation(LayerMethod):
     )
     alpha: float = Field(6.0, ge=1, le=20, description="Exponent of the alpha norm.")
     alpha_weight: float = Field(
-        1e-3, ge=0, description="Weight of the alpha norm: mean |v|^alpha, where the image's range is from −1 to 1."
+        1e-3,
+        ge=0,
+        le=1e6,
+        description="Weight of the alpha norm: the mean of values, by the power of alpha, in a range from −1 to 1.",
     )
     beta: float = Field(2.0, ge=1, le=4, description="Exponent of the total variation.")
     smoothness: float = Field(
@@ -49,7 +52,7 @@ class InvertedRepresentation(LayerMethod):
         ge=0,
         description="Weight of the total variation: mean (squared steps)^(beta/2), in the same units.",
     )
-    start: tuple[float, float] = Field(
+    start: tuple[Share, Share] = Field(
         (0.45, 0.55), description="The noise that it starts from lies between these shares of the image's range."
     )
 

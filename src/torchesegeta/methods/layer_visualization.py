@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from torchesegeta.methods.base import Context, LayerMethod
-from torchesegeta.methods.optimise_method import Draft
+from torchesegeta.methods.optimise_method import Draft, Share
 from torchesegeta.methods.readouts import need
 from torchesegeta.methods.registry import register
 from torchesegeta.optimisation import Optimiser
@@ -42,7 +42,7 @@ class LayerVisualization(LayerMethod):
     learning_rate: float = Field(
         0.05, gt=0, le=100, description="Of the optimiser (Adam), as a share of the image's range."
     )
-    start: tuple[float, float] = Field(
+    start: tuple[Share, Share] = Field(
         (0.6, 0.7), description="The noise that it starts from lies between these shares of the image's range."
     )
     keep_in_range: bool = Field(
