@@ -21,3 +21,8 @@ def generator(key: str, index: int) -> torch.Generator:
 def normal(shape: tuple[int, ...], key: str, index: int) -> Tensor:
     """Standard normal draw: float32 on the CPU."""
     return torch.randn(shape, generator=generator(key, index), dtype=torch.float32, device="cpu")
+
+
+def uniform(shape: tuple[int, ...], key: str, index: int) -> Tensor:
+    """Draw from [0, 1): float32 on the CPU."""
+    return torch.rand(shape, generator=generator(key, index), dtype=torch.float32, device="cpu")

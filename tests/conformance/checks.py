@@ -17,7 +17,8 @@ import torchesegeta as te
 from torchesegeta.baselines import Baseline
 from torchesegeta.errors import EsegetaError
 from torchesegeta.methods import Method
-from torchesegeta.optimisation.parameterisations import fourier, pixels
+from torchesegeta.optimisation.parameterisations import fourier, pixels, ranged
+from torchesegeta.optimisation.transforms import Roll
 from torchesegeta.sweeps import coalitions, grids, independent, noise
 
 from .nets import LAYERS, Net, build, permuted
@@ -168,6 +169,8 @@ def _fix_draws(patch: pytest.MonkeyPatch, axes: Any, dims: int) -> None:
     patch.setattr(noise, "noise_at", noise_at)
     for module in (fourier, pixels):
         patch.setattr(module, "normal", noise_at)
+    patch.setattr(ranged, "uniform", lambda shape, key, index: noise_at(shape, key, index).sigmoid())
+    patch.setattr(Roll, "draw", lambda transform, source, spatial: tuple((1, -2, 2)[axis] for axis in axes))
     patch.setattr(noise, "mixing_at", lambda count, key, index: ((0.37 * (index + 1)) % 1, index % count))
     patch.setattr(grids, "grid_at", lambda *draw: _grid_at(axes, *draw))
     for module, draw in ((coalitions, "permutation_at"), (coalitions, "coalition_at"), (independent, "coins_at")):

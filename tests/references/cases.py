@@ -14,6 +14,8 @@ from .nets import build
 
 SIZES = {2: (9, 11), 3: (8, 9, 10)}
 CLASS = 1
+ROLLS = (2, -1, 3)
+"""Voxels along each axis."""
 LAYERS = ("first_relu", "second")
 """One layer at the image's resolution, one below it with values of both signs."""
 
@@ -89,6 +91,16 @@ def sequence_of(count: int, samples: int, key: str) -> Tensor:
 def shift_at(images: int, key: str, index: int) -> int:
     """Known shifts in place of the engine's."""
     return 1 + index % (images - 1)
+
+
+def uniform(shape: tuple[int, ...], key: str, index: int) -> Tensor:
+    """A known start of a picture in place of the engine's."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(700 + index))
+
+
+def roll_by(transform: Any, source: torch.Generator, spatial: tuple[int, ...]) -> tuple[int, ...]:
+    """Known voxels by which a picture is shifted round along each axis, in place of the engine's draw."""
+    return ROLLS[: len(spatial)]
 
 
 def companions(image: Tensor) -> list[Tensor]:

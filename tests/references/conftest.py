@@ -2,7 +2,8 @@
 
 import pytest
 
-from torchesegeta.optimisation.parameterisations import fourier, pixels
+from torchesegeta.optimisation.parameterisations import fourier, pixels, ranged
+from torchesegeta.optimisation.transforms import Roll
 from torchesegeta.sweeps import coalitions, exchange, grids, independent, noise
 
 from .cases import (
@@ -12,8 +13,10 @@ from .cases import (
     mixing_at,
     noise_at,
     permutation_at,
+    roll_by,
     sequence_of,
     shift_at,
+    uniform,
 )
 
 
@@ -29,3 +32,5 @@ def known_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(independent, "coins_at", coins_at)
     monkeypatch.setattr(independent, "sequence_of", sequence_of)
     monkeypatch.setattr(exchange, "shift_at", shift_at)
+    monkeypatch.setattr(ranged, "uniform", uniform)
+    monkeypatch.setattr(Roll, "draw", roll_by)

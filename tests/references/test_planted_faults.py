@@ -7,10 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor
 
 from torchesegeta.methods import Context, layer_gradcam, methods
+from torchesegeta.methods.dream import Dream
 from torchesegeta.methods.readouts import Variance, WeightedSum, input_gradient, need, single
+from torchesegeta.optimisation import Optimiser
+from torchesegeta.optimisation.objectives import Seen, TotalVariation
+from torchesegeta.optimisation.parameterisations.ranged import RangedCanvas
 from torchesegeta.rules import DeepLift, Excitation, Guided, Lrp
 from torchesegeta.rules.relevance import Epsilon
 from torchesegeta.rules.rescale import max_pool
@@ -19,6 +24,7 @@ from torchesegeta.sweeps import Readout
 from .cases import baseline, case
 from .test_twins import TOLERANCE, Row, apart, fast, slow
 
+DREAM: Row = {"octaves": 2, "steps": 3}
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -64,6 +70,30 @@ def no_bias(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Epsilon, "share", lambda self, op, held: share(self, replace(op, bias=None), held))
 
 
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each octave starts from the image again."""
+    monkeypatch.setattr(Dream, "_dreamt", lambda self, like: torch.zeros_like(like))
+
+
+def raw_slopes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Optimiser, "scale", lambda self, parameters: None)
+
+
+def variation_over_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the original code: channels and rows in place of the spatial axes."""
+
+    def value(self: TotalVariation, seen: Seen) -> Tensor:
+        x = seen.pictures
+        square = x.diff(dim=1)[:, :, 1:].square() + x.diff(dim=2)[:, 1:].square()
+        return -square.flatten(1).mean(1)
+
+    monkeypatch.setattr(TotalVariation, "value", value)
+
+
+def never_drawn_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RangedCanvas, "settle", lambda self: None)
+
+
 FAULTS: dict[str, tuple[str, Row, str | None, Plant]] = {
     "no absolute value": ("saliency", {}, None, replaced_readout("saliency", lambda: single(input_gradient))),
     "mean over two of three axes": ("gradcam", {}, "second", mean_over_two_axes),
@@ -77,6 +107,15 @@ FAULTS: dict[str, tuple[str, Row, str | None, Plant]] = {
     "losers win too": ("excitation_backprop", {}, "second", losers_win_too),
     "no bias": ("lrp", {"rule": "epsilon"}, None, no_bias),
     "max-pool by its gradient": ("deeplift", {"baseline": baseline}, None, pool_by_gradient),
+    "octaves without a memory": ("deep_dream", DREAM, "second", forgetful),
+    "steps by the raw slope": ("deep_dream", DREAM, "second", raw_slopes),
+    "total variation over rows": (
+        "inverted_representation",
+        {"steps": 4, "smoothness": 1.0},
+        "second",
+        variation_over_rows,
+    ),
+    "no penalty": ("class_image", {"steps": 4, "decay": 0.1}, None, never_drawn_back),
     "variance over n - 1": ("vargrad", {"samples": 5}, None, sample_variance),
 }
 

@@ -14,6 +14,7 @@ import torchesegeta as te
 
 from .cases import (
     LAYERS,
+    ROLLS,
     Case,
     baseline,
     baselines,
@@ -28,6 +29,7 @@ from .cases import (
     permutation_at,
     sequence_of,
     shift_at,
+    uniform,
 )
 
 Row = Mapping[str, Any]
@@ -83,6 +85,14 @@ FEATURES_OF_LAYERS: list[Row] = [
     {**STILL, **PLAIN, "of": "layer"},
 ]
 FEATURES_OF_CLASSES: list[Row] = [{**STILL, "of": "class"}, {**STILL, **PLAIN, "of": "class"}]
+FEW: Row = {"steps": 4}
+DREAMS: list[Row] = [
+    {"octaves": 2, "steps": 3},
+    {"octaves": 3, "scale": 1.2, "steps": 2, "filter": 1, "jitter": 0, "learning_rate": 0.05},
+    {"octaves": 1, "steps": 3, "keep_in_range": False},
+]
+OF_TARGETS: Row = {"of": "target", "octaves": 2, "steps": 3}
+DREAMS_OF_TARGETS: list[Row] = [OF_TARGETS, {**OF_TARGETS, "keep_in_range": False}]
 
 TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "deconvolution": (IMAGE, [{}]),
@@ -91,7 +101,12 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "ablation_cam": (LAYERS, CAM),
     "blur_integrated_gradients": (IMAGE, [{"steps": 4, "sigma": 2.0}, {"steps": 3, "sigma": 0.7}]),
     "captum": (IMAGE, [{}]),
+    "class_image": (
+        IMAGE,
+        [{"steps": 6, "blur_every": 2}, {**FEW, "keep_in_range": False, "blur": 0, "decay": 0.1, "start": (0.2, 0.4)}],
+    ),
     "contrastive_excitation_backprop": ((None, *LAYERS), OPPOSED),
+    "deep_dream": (LAYERS, DREAMS),
     "eigen_cam": (LAYERS, CAM),
     "excitation_backprop": ((None, *LAYERS), EXCITATION),
     "expected_gradients": (IMAGE, [{"samples": 5, "baselines": baselines}]),
@@ -113,6 +128,14 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "input_x_gradient": (IMAGE, [{}]),
     "integrated_gradients": (IMAGE, [*ALONG, {"steps": 5, "baseline": baseline, "multiply_by_inputs": False}]),
     "internal_influence": (LAYERS, ALONG),
+    "inverted_representation": (
+        LAYERS,
+        [
+            FEW,
+            {**FEW, "beta": 1.0, "smoothness": 0.1},
+            {**FEW, "alpha": 2.0, "alpha_weight": 1.0, "learning_rate": 0.3},
+        ],
+    ),
     "kernel_shap": (IMAGE, FEATURES),
     "layer_activation": (LAYERS, [{}]),
     "layer_activation_guided_backprop": (LAYERS, [{}, {"filter": 2}]),
@@ -123,6 +146,10 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "layer_gradcam": (LAYERS, [{}, {"relu": True}]),
     "layer_gradient_shap": (LAYERS, MIXED),
     "layer_gradient_x_activation": (LAYERS, [{}]),
+    "layer_visualization": (
+        LAYERS,
+        [{**FEW, "filter": 1}, {**FEW, "filter": 2, "keep_in_range": True, "start": (0.1, 0.9)}],
+    ),
     "lime": (IMAGE, [{**row, **more} for row in FEATURES for more in SURROGATES]),
     "linear_approximation": (LAYERS, [{}]),
     "lrp": ((None, *LAYERS), RELEVANCE),
@@ -162,6 +189,8 @@ OF_SETS = {"feature_permutation"}
 
 OF_PICTURES: dict[str, Callable[[Case], Any]] = {
     "start_noise": lambda at: noise_at(tuple(at.image.shape[1:]), "", 0),
+    "starts": lambda at: uniform(tuple(at.image.shape[1:]), "", 0),
+    "shifts": lambda at: ROLLS[: at.image.ndim - 2],
 }
 """Draws of methods that make pictures."""
 
@@ -181,6 +210,7 @@ ROWS += [
     pytest.param("feature_visualization", row, None, id=_label("feature_visualization", row, None))
     for row in FEATURES_OF_CLASSES
 ]
+ROWS += [pytest.param("deep_dream", row, None, id=_label("deep_dream", row, None)) for row in DREAMS_OF_TARGETS]
 CASES = [(kind, dims) for kind in ("classification", "segmentation") for dims in (2, 3)]
 
 

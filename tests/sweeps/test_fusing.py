@@ -23,6 +23,7 @@ FEW: dict[str, dict[str, Any]] = {
     "rise": {"masks": 9},
     "expected_gradients": {"samples": 3, "baselines": ["zero", "noise"]},
     **dict.fromkeys(("blur_integrated_gradients", "guided_integrated_gradients"), {"steps": 3}),
+    **dict.fromkeys(("class_image", "deep_dream", "inverted_representation", "layer_visualization"), {"steps": 3}),
     **dict.fromkeys(("gradient_shap", "layer_gradient_shap"), {"samples": 3, "baselines": ["zero", "noise"]}),
 }
 ALL = [

@@ -354,6 +354,48 @@ def test_tiles_of_a_local_network_are_the_whole() -> None:
     torch.testing.assert_close(*found, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(16, 24), (8, 16, 8)])
+def test_tiles_agree_with_the_whole_inside(shape: tuple[int, ...]) -> None:
+    conv = nn.Conv2d if len(shape) == 2 else nn.Conv3d
+    net = nn.Sequential(conv(1, 3, 3, padding=1), nn.Tanh())
+    start = torch.randn(1, 1, *shape, generator=torch.Generator().manual_seed(3))
+    found = []
+    for tile in (None, 8):
+        with session_over(net, start[0]) as session:
+            found += pictures(
+                solve(session, Optimise(1, Pixels(), ASCENT, tile=tile), Problem("a", Channel("1", 1), start=start))
+            )
+    for window in windows(shape, 8):
+        inside = (slice(2, -2),) * len(shape)  # places a voxel away count, with the slopes of what they see
+        whole, tiled = (window.of(picture)[0, 0][inside] for picture in found)
+        torch.testing.assert_close(tiled, whole, rtol=1e-5, atol=1e-6)
+    assert float((found[0] - found[1]).abs().max()) > 1e-4, "at the tiles' borders they differ"
+
+
+def test_scores_do_not_come_in_tiles() -> None:
+    desk = Desk([Problem("a", Score())])
+    with session_of(CountingNet()) as session:
+        run_sweep(Optimise(2, tile=4), [Request(Read.SCORE, None, lambda target: desk)], session)
+    (missed,) = desk.taken
+    assert isinstance(missed, Missed) and "needs the whole picture" in str(missed.error)
+
+
+def test_a_look_makes_no_step() -> None:
+    net, start = CountingNet(), torch.ones(1, *IMAGE.data.shape)
+    with session_of(net) as session:
+        look, grown = solve(
+            session,
+            Optimise(3, optimiser=ASCENT),
+            Problem("look", Channel(LAYERS[1], 0), start=start, steps=0),
+            Problem("grow", Channel(LAYERS[1], 0), start=start),
+        )
+    assert isinstance(look, Result) and isinstance(grown, Result)
+    assert (look.steps, grown.steps) == (0, 3) and not look.stopped
+    assert torch.equal(look.pictures, start) and not torch.equal(grown.pictures, start)
+    assert float(look.before) == float(look.reached) == pytest.approx(float(grown.before), rel=1e-6)
+    assert net.backwards[LAYERS[0]] == 3
+
+
 def test_progress_ends_at_all_steps() -> None:
     seen: list[tuple[int, int]] = []
     many = [Problem(str(n), Channel(LAYERS[n], 0)) for n in range(3)]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 
 from torchesegeta.methods.readouts import need
 from torchesegeta.sweeps import Missed, Part, Problem, Result, Sample
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""Of the image's range: 0 its lowest value, 1 its highest."""
 
 Parts = Callable[[Result], Sequence[Part]]
 

@@ -22,8 +22,8 @@ class Optimiser:
         momentum: Of `sgd`.
         dampening: Of `sgd`'s momentum.
         weight_decay: As in `torch.optim`.
-        normalised: Each picture's gradient is divided by its mean magnitude, so that the rate is in the picture's
-            units (Mordvintsev et al. 2015).
+        normalised: Each picture's gradient is divided by its mean magnitude, so that the rate is in the units of what
+            is changed (Mordvintsev et al. 2015); for parameters whose first axis counts pictures.
     """
 
     kind: Literal["adam", "sgd"] = "adam"
@@ -45,9 +45,9 @@ class Optimiser:
             weight_decay=self.weight_decay,
         )
 
-    def scaled(self, gradient: Tensor) -> Tensor:
-        """A gradient at pictures, (pictures, ...), as the optimiser takes it."""
-        if not self.normalised:
-            return gradient
-        size = gradient.abs().flatten(1).mean(1).clamp(min=TINY)
-        return gradient / size.view(-1, *(1,) * (gradient.ndim - 1))
+    def scale(self, parameters: Sequence[Tensor]) -> None:
+        """Make the gradients at parameters, (pictures, ...) each, what the optimiser takes."""
+        for parameter in parameters if self.normalised else ():
+            if parameter.grad is not None:
+                size = parameter.grad.abs().flatten(1).mean(1).clamp(min=TINY)
+                parameter.grad /= size.view(-1, *(1,) * (parameter.ndim - 1))

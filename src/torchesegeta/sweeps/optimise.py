@@ -106,6 +106,7 @@ class Problem:
         pictures: How many, each with a start of its own.
         shape: (C, *spatial) of a picture; None: the image's.
         start: (pictures, C, *spatial), where they start; None: the parameterisation decides.
+        steps: How many are made at most; 0: the start is only looked at. None: the sweep's.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Problem:
     pictures: int = 1
     shape: tuple[int, ...] | None = None
     start: Tensor | None = None
+    steps: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,7 +97,8 @@ class Studio:
         for order in orders:
             problem = order.problem
             objective, shape = problem.objective, problem.shape or tuple(self.session.data.shape)
-            key = (objective.layers, objective.reads_score, shape, problem.pictures, problem.start is None)
+            started = problem.start is not None
+            key = (objective.layers, objective.reads_score, shape, problem.pictures, started, problem.steps)
             groups.setdefault(key, []).append(order)
         return list(groups.values())
 
@@ -144,6 +145,7 @@ class Batch:
         self.studio, self.sweep, self.session = studio, studio.sweep, studio.session
         self.orders, self.deadline = orders, deadline
         self.problems = [order.problem for order in orders]
+        self.steps = self.sweep.steps if (own := self.problems[0].steps) is None else own
         edges = accumulate((problem.pictures for problem in self.problems), initial=0)
         self.rows = [
             Rows(order.problem.objective, range(*ends), self.sweep.views, order.reader.target)
@@ -156,24 +158,27 @@ class Batch:
         """Make the steps.
 
         Raises:
-            IncompatibleError: A layer cannot be watched, or does not depend on the image.
+            IncompatibleError: A layer cannot be watched, or does not depend on the image; or a score comes in tiles.
             ModelError: The model refuses the pictures.
             ArithmeticError: An objective became NaN or infinite.
             TimeoutError: The deadline came before the first step.
         """
         if self._late:
             raise TimeoutError("the deadline came before its first step")
+        if self.sweep.tile is not None and self.problems[0].objective.reads_score:
+            raise IncompatibleError("the target's score needs the whole picture and cannot be raised tile by tile")
         canvas, step = self._begin(), 0
         optimiser = self.sweep.optimiser.over(canvas.parameters)
         ledger = Ledger(self.sweep)
-        before = self._glance(canvas.render()).values if self.sweep.transforms else None
-        while step < self.sweep.steps and not ledger.stalled and not (step and self._late):
+        before = self._glance(canvas.render()).values if self.sweep.transforms or not self.steps else None
+        while step < self.steps and not ledger.stalled and not (step and self._late):
             optimiser.zero_grad(set_to_none=True)
             pictures = canvas.render()
             values, gradient = self._slope(pictures.detach(), step)
             before = values if before is None else before
             ledger.note(values, pictures.detach(), gradient)
-            torch.autograd.backward([pictures], [-self.sweep.optimiser.scaled(gradient)])
+            torch.autograd.backward([pictures], [-gradient])
+            self.sweep.optimiser.scale(canvas.parameters)
             optimiser.step()
             with torch.no_grad():
                 canvas.settle()
@@ -247,10 +252,10 @@ class Batch:
         kept = ledger.better_than(final.values, pictures)
         if kept is not None:
             pictures, final = kept, self._glance(kept)
-        stopped = steps < self.sweep.steps and not ledger.stalled
+        stopped = steps < self.steps and not ledger.stalled
         return [
             self._result(order, rows, pictures, final, before, steps, stopped)
-            if bool(ledger.moved[rows.picture_rows].any())
+            if not self.steps or bool(ledger.moved[rows.picture_rows].any())
             else Missed(order.problem, FlatError())
             for order, rows in zip(self.orders, self.rows, strict=True)
         ]

@@ -8,6 +8,7 @@ from torchesegeta.optimisation.objectives.cosine import Cosine
 from torchesegeta.optimisation.objectives.direction import Direction
 from torchesegeta.optimisation.objectives.diversity import Diversity
 from torchesegeta.optimisation.objectives.energy import Energy
+from torchesegeta.optimisation.objectives.in_units import InUnits
 from torchesegeta.optimisation.objectives.interpolate import Interpolate
 from torchesegeta.optimisation.objectives.match import Match
 from torchesegeta.optimisation.objectives.neuron import Neuron
@@ -24,6 +25,7 @@ __all__ = [
     "Direction",
     "Diversity",
     "Energy",
+    "InUnits",
     "Interpolate",
     "Match",
     "Neuron",

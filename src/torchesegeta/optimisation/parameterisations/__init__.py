@@ -7,9 +7,20 @@ from torchesegeta.optimisation.parameterisations.cppn import Cppn
 from torchesegeta.optimisation.parameterisations.fourier import Fourier
 from torchesegeta.optimisation.parameterisations.pixels import Pixels
 from torchesegeta.optimisation.parameterisations.pyramid import Pyramid
+from torchesegeta.optimisation.parameterisations.ranged import Ranged, value_range
 from torchesegeta.optimisation.parameterisations.shared import Shared
 
 __all__ = [
-    "Blank", "Canvas", "Coloured", "Cppn", "Fourier", "Parameterisation", "Pixels", "Pyramid", "Shared",
+    "Blank",
+    "Canvas",
+    "Coloured",
+    "Cppn",
+    "Fourier",
+    "Parameterisation",
+    "Pixels",
+    "Pyramid",
+    "Ranged",
+    "Shared",
     "colour_matrix",
-]  # fmt: skip
+    "value_range",
+]

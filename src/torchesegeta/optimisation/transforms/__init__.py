@@ -10,4 +10,14 @@ from torchesegeta.optimisation.transforms.rotate import Rotate
 from torchesegeta.optimisation.transforms.scale import Scale
 from torchesegeta.optimisation.transforms.standard import standard
 
-__all__ = ["Flip", "Jitter", "Pad", "Roll", "Rotate", "Scale", "Transform", "fit", "standard"]
+__all__ = [
+    "Flip",
+    "Jitter",
+    "Pad",
+    "Roll",
+    "Rotate",
+    "Scale",
+    "Transform",
+    "fit",
+    "standard",
+]

@@ -1,0 +1,25 @@
+"""Pictures of one size to another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+
+def resized(pictures: Tensor, spatial: Sequence[int]) -> Tensor:
+    """(B, C, *spatial) of another spatial shape: linear where it grows, means over areas where it shrinks.
+
+    Args:
+        pictures: In 2D or 3D.
+        spatial: The wanted shape; no axis grows where another shrinks.
+    """
+    wanted, have = tuple(spatial), tuple(pictures.shape[2:])
+    if wanted == have:
+        return pictures
+    if all(w <= h for w, h in zip(wanted, have, strict=True)):
+        return interpolate(pictures, wanted, mode="area")
+    return interpolate(pictures, wanted, mode=LINEAR[len(wanted)], align_corners=False)
