@@ -21,3 +21,8 @@ def generator(key: str, index: int) -> torch.Generator:
 def normal(shape: tuple[int, ...], key: str, index: int) -> Tensor:
     """Standard normal draw: float32 on the CPU."""
     return torch.randn(shape, generator=generator(key, index), dtype=torch.float32, device="cpu")
+
+
+def whole_number(key: str, index: int) -> int:
+    """Draw of a whole number below 2³¹, to seed other libraries."""
+    return int(torch.randint(2**31, (), generator=generator(key, index)))
