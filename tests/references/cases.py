@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import prod
 from typing import Any
 
 import torch
@@ -89,6 +90,11 @@ def sequence_of(count: int, samples: int, key: str) -> Tensor:
 def shift_at(images: int, key: str, index: int) -> int:
     """Known shifts in place of the engine's."""
     return 1 + index % (images - 1)
+
+
+def places_at(shape: Sequence[int], key: str) -> Tensor:
+    """A known order of a layer's places in place of the engine's."""
+    return torch.randperm(prod(shape), generator=torch.Generator().manual_seed(700))
 
 
 def companions(image: Tensor) -> list[Tensor]:

@@ -3,7 +3,7 @@
 import pytest
 
 from torchesegeta.optimisation.parameterisations import fourier, pixels
-from torchesegeta.sweeps import coalitions, exchange, grids, independent, noise
+from torchesegeta.sweeps import coalitions, exchange, gather, grids, independent, noise
 
 from .cases import (
     coalition_at,
@@ -12,6 +12,7 @@ from .cases import (
     mixing_at,
     noise_at,
     permutation_at,
+    places_at,
     sequence_of,
     shift_at,
 )
@@ -22,6 +23,7 @@ def known_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(noise, "noise_at", noise_at)
     monkeypatch.setattr(fourier, "normal", noise_at)
     monkeypatch.setattr(pixels, "normal", noise_at)
+    monkeypatch.setattr(gather, "places_at", places_at)
     monkeypatch.setattr(noise, "mixing_at", mixing_at)
     monkeypatch.setattr(coalitions, "permutation_at", permutation_at)
     monkeypatch.setattr(coalitions, "coalition_at", coalition_at)

@@ -98,7 +98,8 @@ def factorise(values: Tensor, components: int, iterations: int, seed: int) -> Gr
     order = shares.argsort(descending=True, stable=True)
     error = float((places - where @ directions).norm() / places.norm())
     placed = where.T[order].view(count, *values.shape[1:])
-    return Groups(placed, directions[order], shares[order], error, nmf.n_iter_ < iterations)
+    # A single group starts at its optimum, where a rule that looks at the progress since the start never ends.
+    return Groups(placed, directions[order], shares[order], error, count == 1 or nmf.n_iter_ < iterations)
 
 
 @dataclass

@@ -44,7 +44,7 @@ class DirectionMethod(LayerMethod):
 
     def drawing(self, pictures: int) -> Optimise:
         """The optimisation of so many pictures."""
-        return Optimise(self.steps, Pixels(), Optimiser("adam", self.learning_rate), pictures=pictures)
+        return Optimise(self.steps, Pixels(), Optimiser("adam", self.learning_rate, normalised=True), pictures=pictures)
 
     def in_image_space(self, layer: str | None) -> bool:
         """True: its pictures are what the model takes."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import prod
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -23,9 +24,9 @@ SHARE = 0.5
 """Of the time that is left: what the images may take, so that something is left for what is made of them."""
 
 
-def places_at(count: int, key: str) -> Tensor:
-    """The random order in which the `count` places of a layer are taken: (count,)."""
-    return torch.randperm(count, generator=generator(f"{key}|places", 0))
+def places_at(shape: Sequence[int], key: str) -> Tensor:
+    """The random order in which the places of a layer of a spatial shape are taken: their numbers, last axis first."""
+    return torch.randperm(prod(shape), generator=generator(f"{key}|places", 0))
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ class _Basket:
                 f"{self.dims} spatial axes or none"
             )
         vectors = values[0].flatten(1).T if values.ndim > 2 else values
-        places = places_at(len(vectors), self.key)[: self.sweep.samples]
+        places = places_at(values.shape[2:], self.key)[: self.sweep.samples]
         return vectors[places.to(vectors.device)]
 
 
