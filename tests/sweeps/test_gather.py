@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from torchesegeta.types import Image
 from .counting import LAYERS, CountingNet
 
 SHAPE = (6, 7)
+Readers = Sequence[Callable[[], Image]]
 
 
 def image(number: int) -> Image:
@@ -55,7 +56,7 @@ def collect(
     sweep: Gather,
     *,
     count: int = 3,
-    each: list[Callable[[], Image]] | None = None,
+    each: Readers | None = None,
     target: Any = (0, 2),
     net: CountingNet | None = None,
     layer: str = LAYERS[2],
@@ -173,7 +174,7 @@ def test_deadline_leaves_time_for_what_follows() -> None:
         return image(number)
 
     start = time.monotonic()
-    each = [lambda n=n: slow(n) for n in range(30)]  # type: ignore[misc]
+    each: Readers = [lambda n=n: slow(n) for n in range(30)]  # type: ignore[misc]
     basket = collect(Gather(), each=each, deadline=start + 1.0)
     assert 0 < len(basket.samples) < 9
     assert basket.short == f"the deadline came after {len(basket.samples)} of 30 images"

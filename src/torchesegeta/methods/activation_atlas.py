@@ -88,6 +88,7 @@ class _Atlas(Pictured):
         notes: What its reader must know.
         short: Whether the deadline came before the last image.
         plane: The finished layout.
+        excited: Whether any vector is not 0.
     """
 
     vectors: VectorFile = field(default_factory=VectorFile)
@@ -96,6 +97,7 @@ class _Atlas(Pictured):
     notes: list[str] = field(default_factory=list)
     short: str | None = None
     plane: _Plane | None = None
+    excited: bool = False
 
     @property
     def atlas(self) -> ActivationAtlas:
@@ -107,6 +109,7 @@ class _Atlas(Pictured):
         """See `Readout.update`."""
         assert isinstance(sample, Gathered)
         values, start = activation(sample), self.vectors.count
+        self.excited = self.excited or bool(values.any())
         self.images.append((sample.image, sample.key, start))
         self.vectors.append(values)
         for name, gradient in sample.gradients.items():
@@ -126,10 +129,10 @@ class _Atlas(Pictured):
         if len(self.images) < ActivationAtlas.fewest_images:
             raise IncompatibleError("an atlas is made of several images: explain a list of at least two")
         self.plane = self._lay_out()
-        check_excited(self.plane.means, self.context.layer)
         return self.plane.means
 
     def _lay_out(self) -> _Plane:
+        check_excited(self.excited, self.context.layer)
         atlas, known = self.atlas, self._known()
         layout = known_layout(atlas.layout)
         if atlas.layout == "auto":

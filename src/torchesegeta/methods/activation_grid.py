@@ -62,7 +62,7 @@ class _Grid(Pictured):
     def directions(self) -> Tensor:
         """The activation of each cell."""
         pooled = need(self.pooled)
-        check_excited(pooled, self.context.layer)
+        check_excited(bool(pooled.any()), self.context.layer)
         return pooled.flatten(1).T
 
     def several(self) -> Sequence[Part]:

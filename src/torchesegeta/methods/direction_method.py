@@ -4,32 +4,29 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from dataclasses import dataclass, field, replace
+from typing import Annotated, ClassVar, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
 from torchesegeta.errors import IncompatibleError
-from torchesegeta.methods.base import Context, LayerMethod
+from torchesegeta.methods.base import Context
+from torchesegeta.methods.picture_method import PictureMethod
 from torchesegeta.methods.readouts import need
-from torchesegeta.optimisation import Optimiser
 from torchesegeta.optimisation.objectives import Direction
-from torchesegeta.optimisation.parameterisations import Pixels
 from torchesegeta.sweeps import Missed, Optimise, Part, Problem, Read, Result, Sample
 
 SIDES = {2: 64, 3: 32}
 """Voxels along each axis of a picture, by the number of axes."""
 
 
-class DirectionMethod(LayerMethod):
+class DirectionMethod(PictureMethod):
     """A method that pictures directions of a layer."""
 
-    family = "Feature visualisation"
-    shows = "picture"
     reads = Read.ACTIVATION
+    of_model: ClassVar[bool] = False
 
     cell_size: Annotated[int, Field(ge=1, le=4096)] | Literal["image"] | None = Field(
         None,
@@ -37,18 +34,14 @@ class DirectionMethod(LayerMethod):
         "input size need; without: 64 in 2D and 32 in 3D, or the image's where that is less.",
     )
     steps: int = Field(128, ge=1, le=100_000, description="Steps of each picture: forward and backward passes.")
-    learning_rate: float = Field(0.05, gt=0, le=1000, description="Of the optimiser (Adam).")
     cosine_power: float = Field(
         2.0, ge=0, le=100, description="Power of the cosine in the objective: higher ones ask for that direction alone."
     )
 
     def drawing(self, pictures: int) -> Optimise:
-        """The optimisation of so many pictures."""
-        return Optimise(self.steps, Pixels(), Optimiser("adam", self.learning_rate, normalised=True), pictures=pictures)
-
-    def in_image_space(self, layer: str | None) -> bool:
-        """True: its pictures are what the model takes."""
-        return True
+        """The optimisation of so many pictures; Adam takes their gradients in any size, but not next to nothing."""
+        sweep = self.optimise(pictures)
+        return replace(sweep, optimiser=replace(sweep.optimiser, normalised=True))
 
     def cell_shape(self, context: Context) -> tuple[int, ...]:
         """Spatial shape of a picture."""
@@ -196,11 +189,11 @@ def shrunk(picture: Tensor, share: float, background: Tensor) -> Tensor:
     return result
 
 
-def check_excited(vectors: Tensor, layer: str | None) -> None:
+def check_excited(excited: bool, layer: str | None) -> None:
     """Refuse a layer that puts out nothing but 0.
 
     Raises:
         IncompatibleError: It does.
     """
-    if not bool(torch.any(vectors)):
+    if not excited:
         raise IncompatibleError(f"layer {layer!r} puts out nothing but 0: it has no direction to picture")

@@ -38,8 +38,9 @@ def reduced(vectors: VectorFile, rows: Rows, dimensions: int) -> Floats:
 
     count = min(dimensions, len(rows), vectors.width)
     pca = IncrementalPCA(count)
-    for _, block in vectors.blocks(rows, count):
-        pca.partial_fit(block.astype(np.float64))
+    with np.errstate(invalid="ignore"):  # shares of no variance at all; what is all the same is refused later
+        for _, block in vectors.blocks(rows, count):
+            pca.partial_fit(block.astype(np.float64))
     result = np.zeros((len(rows), count), np.float32)
     for part, block in vectors.blocks(rows):
         result[part] = pca.transform(block.astype(np.float64))
