@@ -1,5 +1,7 @@
 """Vectors of several images on their first two principal components, averaged and pictured cell by cell."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -18,9 +20,7 @@ def reference(
     grid: int,
     layout: str,
     cell_size: int,
-    steps: int,
-    learning_rate: float,
-    cosine_power: float,
+    **drawing: Any,
 ) -> Tensor:
     assert layout == "pca"
     vectors = []
@@ -37,8 +37,8 @@ def reference(
             mine = [v for v, at in zip(vectors, cell.tolist(), strict=True) if at == [row, column]]
             if not mine:
                 continue
-            shape, direction = (cell_size,) * dims, torch.stack(mine).mean(0)
-            shown = picture(model, layer, direction, shape, steps, cosine_power, learning_rate)
+            direction = torch.stack(mine).mean(0)
+            shown = picture(model, layer, image, direction, cell_size=cell_size, **drawing)
             if shown is not None:
                 rows, columns = (slice(n * cell_size, (n + 1) * cell_size) for n in (row, column))
                 result[:, rows, columns] = shown

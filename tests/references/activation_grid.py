@@ -2,6 +2,7 @@
 
 from itertools import product
 from math import ceil, floor
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +19,8 @@ def reference(
     layer: nn.Module,
     cells: int,
     cell_size: int,
-    steps: int,
-    learning_rate: float,
-    cosine_power: float,
     sized_by_norm: bool = False,
+    **drawing: Any,
 ) -> Tensor:
     values = output_of(model, layer, image)[0].detach()
     dims = values.ndim - 1
@@ -33,7 +32,7 @@ def reference(
             for i, n, count in zip(cell, values.shape[1:], counts, strict=True)
         ]
         direction = torch.stack([channel[tuple(window)].mean() for channel in values])
-        pictures[cell] = picture(model, layer, direction, (cell_size,) * dims, steps, cosine_power, learning_rate)
+        pictures[cell] = picture(model, layer, image, direction, cell_size=cell_size, **drawing)
         norms[cell] = float(direction.norm())
     result = dark(image, [count * cell_size for count in counts])
     for cell, shown in pictures.items():

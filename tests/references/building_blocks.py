@@ -1,6 +1,7 @@
 """The picture of the group of channels that explains most of an activation (Olah et al. 2018)."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +20,8 @@ def reference(
     model: nn.Module,
     layer: nn.Module,
     components: int,
-    cell_size: int,
-    steps: int,
-    learning_rate: float,
-    cosine_power: float,
     iterations: int = 400,
+    **drawing: Any,
 ) -> Tensor:
     values = output_of(model, layer, image)[0].detach().clamp(min=0)
     nmf = NMF(components, init="nndsvda", max_iter=iterations, random_state=0)
@@ -32,7 +30,6 @@ def reference(
         where = nmf.fit_transform(values.flatten(1).T.double().numpy())
     sums = [np.outer(where[:, g], nmf.components_[g]).sum() for g in range(components)]
     direction = torch.from_numpy(nmf.components_[int(np.argmax(sums))]).float()
-    shape = (cell_size,) * (image.ndim - 2)
-    found = picture(model, layer, direction / direction.norm(), shape, steps, cosine_power, learning_rate)
+    found = picture(model, layer, image, direction / direction.norm(), **drawing)
     assert found is not None
     return found

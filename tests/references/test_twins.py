@@ -83,7 +83,10 @@ FEATURES_OF_LAYERS: list[Row] = [
     {**STILL, **PLAIN, "of": "layer"},
 ]
 FEATURES_OF_CLASSES: list[Row] = [{**STILL, "of": "class"}, {**STILL, **PLAIN, "of": "class"}]
-CELLS = {"steps": 2, "cell_size": 7, "learning_rate": 1e-3, "cosine_power": 1.0, "transforms": "none"}
+CELLS: Row = {
+    **{"steps": 2, "transforms": "none", "parameterisation": "pixel", "colours": "none", "value_range": "none"},
+    **{"cell_size": 7, "learning_rate": 1e-3, "cosine_power": 1.0},
+}
 """Adam's first steps are signs of gradients: small ones keep those near 0 within rounding."""
 BLOCKS: list[Row] = [{**CELLS, "components": count, "iterations": 2000} for count in (1, 3)]
 ATLAS: list[Row] = [{**CELLS, "samples": 6, "grid": 2, "layout": "pca"}]
