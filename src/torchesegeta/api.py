@@ -94,6 +94,7 @@ def explain(
         seed=seed,
         chunk_size=chunk_size,
         image_set=lambda: images,
+        each_image=[partial(_same, item) for item in images],
         keep_output=any_rule(wanted.method for wanted in parsed),
     )
     with prepared(model, torch_device(device), seed) as ready:
@@ -141,6 +142,10 @@ def _target(value: Any) -> Target:
         return parse_target(dict(value) if isinstance(value, Mapping) else value)
     except ValidationError as error:
         raise ConfigError(describe(error, "target")) from error
+
+
+def _same(image: Image) -> Image:
+    return image
 
 
 def _images(value: ImageLike | Sequence[ImageLike], model: nn.Module) -> list[Image]:

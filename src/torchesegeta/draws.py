@@ -26,3 +26,8 @@ def normal(shape: tuple[int, ...], key: str, index: int) -> Tensor:
 def uniform(shape: tuple[int, ...], key: str, index: int) -> Tensor:
     """Draw from [0, 1): float32 on the CPU."""
     return torch.rand(shape, generator=generator(key, index), dtype=torch.float32, device="cpu")
+
+
+def whole_number(key: str, index: int) -> int:
+    """Draw of a whole number below 2³¹, to seed other libraries."""
+    return int(torch.randint(2**31, (), generator=generator(key, index)))

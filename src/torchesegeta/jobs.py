@@ -33,7 +33,7 @@ from torchesegeta.sweeps.base import Continued
 from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.memory import PeakMemory
-from torchesegeta.types import Attribution, Status, layer_affine
+from torchesegeta.types import Affine, Attribution, Image, Status, covering_affine, layer_affine
 
 log = logging.getLogger(__name__)
 
@@ -385,13 +385,21 @@ class _Running:
         if bad := count_not_finite(values):
             raise ArithmeticError(f"{bad} of {values.numel()} values are NaN or infinite")
         context, image = self._context(place, reader.target), self.session.image
-        grid = image.affine if result.space == "image" else layer_affine(image.affine, image.shape, values.shape[1:])
-        result.values, result.affine = values, grid
+        result.values, result.affine = values, _grid(result, part, image, tuple(values.shape[1:]))
         if part.stopped is not None:
             result.status, result.reason = "partial", part.stopped
         notes = [] if reader.note is None else [reader.note]
         result.measures = {**task.method.measures(values, context), **part.measures}
         result.warnings = (*task.method.cautions(result.measures, context), *part.warnings, *notes)
+
+
+def _grid(result: Attribution, part: Part, image: Image, shape: tuple[int, ...]) -> Affine | None:
+    """The place in space of a map, or of a picture."""
+    if result.space == "layer":
+        return layer_affine(image.affine, image.shape, shape)
+    if result.shows == "map" or shape == image.shape:
+        return image.affine
+    return covering_affine(image.affine, image.shape, shape) if part.covers else None
 
 
 def _plain(values: Tensor) -> Tensor:

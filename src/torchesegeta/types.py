@@ -163,6 +163,31 @@ class Attribution:
         return (self.image, self.label, self.layer, self.target)
 
 
+def covering_affine(affine: Affine | None, image_shape: Sequence[int], shape: Sequence[int]) -> Affine | None:
+    """Place of a grid of another size that covers the same field as an image, edge to edge.
+
+    Args:
+        affine: The image's.
+        image_shape: Spatial shape of the image.
+        shape: Spatial shape of the grid.
+
+    Returns:
+        The grid's affine, or None where the image has none.
+    """
+    if affine is None:
+        return None
+    return _coarser(affine, [a / b for a, b in zip(image_shape, shape, strict=True)])
+
+
+def _coarser(affine: Affine, strides: Sequence[float]) -> Affine:
+    """A · scale(s) · shift((s − 1) / 2)."""
+    factors = np.array([*strides, *[1.0] * (3 - len(strides))])
+    step = np.eye(4)
+    step[:3, :3] = np.diag(factors)
+    step[:3, 3] = (factors - 1) / 2
+    return np.asarray(affine, dtype=np.float64) @ step
+
+
 def layer_affine(affine: Affine | None, image_shape: Sequence[int], layer_shape: Sequence[int]) -> Affine | None:
     """Place of a layer's grid in space: A · scale(s) · shift((s − 1) / 2) for stride s.
 
@@ -179,12 +204,7 @@ def layer_affine(affine: Affine | None, image_shape: Sequence[int], layer_shape:
     """
     if affine is None or len(image_shape) != len(layer_shape):
         return None
-    found = [_stride(a, b) for a, b in zip(image_shape, layer_shape, strict=True)]
-    strides = np.array(found + [1.0] * (3 - len(image_shape)))
-    step = np.eye(4)
-    step[:3, :3] = np.diag(strides)
-    step[:3, 3] = (strides - 1) / 2
-    return np.asarray(affine, dtype=np.float64) @ step
+    return _coarser(affine, [_stride(a, b) for a, b in zip(image_shape, layer_shape, strict=True)])
 
 
 def _stride(image: int, layer: int) -> float:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pickle
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from torchesegeta.errors import EsegetaError
 from torchesegeta.methods import Method
 from torchesegeta.optimisation.parameterisations import fourier, pixels, ranged
 from torchesegeta.optimisation.transforms import Roll
-from torchesegeta.sweeps import coalitions, grids, independent, noise
+from torchesegeta.sweeps import coalitions, gather, grids, independent, noise
 
 from .nets import LAYERS, Net, build, permuted
 from .snapshot import assert_same, snapshot
@@ -52,7 +54,8 @@ def has_shape(subject: Subject) -> None:
 
 
 def _expected(subject: Subject, layer: str | None) -> tuple[int, ...]:
-    image = (2, *SIZES[subject.dims])
+    sizes = SIZES if subject.row.sizes is None else subject.row.sizes
+    image = (2, *sizes[subject.dims])
     if not subject.row.shape.startswith("layer"):
         return image if subject.row.shape == "image" else (1, *image[1:])
     found: list[Tensor] = []
@@ -151,12 +154,19 @@ def treats_axes_alike(subject: Subject) -> None:
             parameters = {name: _permute(v[None], axes)[0] for name, v in subject.labels.items()}
             there = subject.values(model=permuted(net, axes), image=moved, parameters=parameters)
             for mine, theirs in zip(there, plain, strict=True):
-                assert apart(mine, _permute(theirs, axes)) < PERMUTED, f"axes {axes}"
+                moved_too = _permute_tiles(theirs, axes, subject.row.tiled)
+                assert apart(mine, moved_too) < PERMUTED, f"axes {axes}"
 
 
 def _permute(tensor: Tensor, axes: Any) -> Tensor:
     """(C, *spatial) with its spatial axes in another order."""
     return tensor.permute(0, *(1 + a for a in axes))
+
+
+def _permute_tiles(tensor: Tensor, axes: Any, tiles: int) -> Tensor:
+    """The same of each tile of a plane of `tiles` × `tiles`."""
+    rows = (torch.cat([_permute(t, axes) for t in r.chunk(tiles, 2)], 2) for r in tensor.chunk(tiles, 1))
+    return torch.cat(list(rows), 1)
 
 
 def _fix_draws(patch: pytest.MonkeyPatch, axes: Any, dims: int) -> None:
@@ -171,12 +181,19 @@ def _fix_draws(patch: pytest.MonkeyPatch, axes: Any, dims: int) -> None:
         patch.setattr(module, "normal", noise_at)
     patch.setattr(ranged, "uniform", lambda shape, key, index: noise_at(shape, key, index).sigmoid())
     patch.setattr(Roll, "draw", lambda transform, source, spatial: tuple((1, -2, 2)[axis] for axis in axes))
+    patch.setattr(gather, "places_at", partial(_places_at, axes))
     patch.setattr(noise, "mixing_at", lambda count, key, index: ((0.37 * (index + 1)) % 1, index % count))
     patch.setattr(grids, "grid_at", lambda *draw: _grid_at(axes, *draw))
     for module, draw in ((coalitions, "permutation_at"), (coalitions, "coalition_at"), (independent, "coins_at")):
         patch.setattr(module, draw, _without_key(getattr(module, draw)))
     drawn = independent.sequence_of
     patch.setattr(independent, "sequence_of", lambda count, samples, key: drawn(count, samples, ""))
+
+
+def _places_at(axes: Any, shape: Sequence[int], key: str) -> Tensor:
+    numbers = torch.arange(prod(shape)).view(*shape)
+    unpermuted = numbers.permute(*(list(axes).index(a) for a in range(len(shape)))).flatten()
+    return unpermuted[torch.randperm(len(unpermuted), generator=torch.Generator().manual_seed(7))]
 
 
 def _grid_at(axes: Any, dims: int, cells: int, share: float, key: str, index: int) -> tuple[Tensor, Tensor]:

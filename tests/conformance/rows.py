@@ -19,6 +19,8 @@ class Row:
 
     A map `of_layer` explains a layer, whatever its shape.
     A `labelled` method gets a label map of features, so that draws of features are the same on permuted axes.
+    Pictures of a shape of their own have the `sizes` (*spatial), by dimension; a plane of pictures is `tiled` so often
+    along its first two axes.
     A method `of_set` gets further images beside the one that is looked at.
     """
 
@@ -28,6 +30,8 @@ class Row:
     of_layer: bool = False
     labelled: bool = False
     of_set: bool = False
+    sizes: Mapping[int, tuple[int, ...]] | None = None
+    tiled: int = 1
 
     @property
     def layers(self) -> bool:
@@ -41,9 +45,16 @@ MIXED = {"samples": 4, "sigma": 0.05, "baselines": ["minimum", "blur"]}
 COALITIONS = {"samples": 12, "baseline": 0.2}
 BLOCKS = {"features": 5, "baseline": 0.2}
 
+CELLS = {"steps": 2, "learning_rate": 1e-3, "cosine_power": 1.0, "transforms": "none"}
+"""Adam's first steps are signs of gradients: small ones keep those near 0 within rounding."""
+ATLAS = {**CELLS, "grid": 2, "samples": 6, "layout": "pca"}
+
 ROWS = {
     "ablation_cam": Row("image map", {"relu": False}),
+    "activation_atlas": Row("image", ATLAS, of_layer=True, of_set=True, sizes={2: (18, 22), 3: (16, 18, 10)}, tiled=2),
+    "activation_grid": Row("image", {**CELLS, "cells": 1}, of_layer=True),
     "blur_integrated_gradients": Row("image", {"steps": 4, "sigma": 2.0}, complete=True),
+    "building_blocks": Row("image", {**CELLS, "components": 1}, of_layer=True),
     "deconvolution": Row("image"),
     "deeplift": Row("image", {"baseline": 0.2}, complete=True),
     "deeplift_shap": Row("image", {"baselines": [0.2, "blur"]}),

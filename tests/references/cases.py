@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import prod
 from typing import Any
 
 import torch
@@ -101,6 +102,11 @@ def uniform(shape: tuple[int, ...], key: str, index: int) -> Tensor:
 def roll_by(transform: Any, source: torch.Generator, spatial: tuple[int, ...]) -> tuple[int, ...]:
     """Known voxels by which a picture is shifted round along each axis, in place of the engine's draw."""
     return ROLLS[: len(spatial)]
+
+
+def places_at(shape: Sequence[int], key: str) -> Tensor:
+    """A known order of a layer's places in place of the engine's."""
+    return torch.randperm(prod(shape), generator=torch.Generator().manual_seed(700))
 
 
 def companions(image: Tensor) -> list[Tensor]:

@@ -4,7 +4,7 @@ import pytest
 
 from torchesegeta.optimisation.parameterisations import fourier, pixels, ranged
 from torchesegeta.optimisation.transforms import Roll
-from torchesegeta.sweeps import coalitions, exchange, grids, independent, noise
+from torchesegeta.sweeps import coalitions, exchange, gather, grids, independent, noise
 
 from .cases import (
     coalition_at,
@@ -13,6 +13,7 @@ from .cases import (
     mixing_at,
     noise_at,
     permutation_at,
+    places_at,
     roll_by,
     sequence_of,
     shift_at,
@@ -25,6 +26,7 @@ def known_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(noise, "noise_at", noise_at)
     monkeypatch.setattr(fourier, "normal", noise_at)
     monkeypatch.setattr(pixels, "normal", noise_at)
+    monkeypatch.setattr(gather, "places_at", places_at)
     monkeypatch.setattr(noise, "mixing_at", mixing_at)
     monkeypatch.setattr(coalitions, "permutation_at", permutation_at)
     monkeypatch.setattr(coalitions, "coalition_at", coalition_at)

@@ -93,8 +93,18 @@ DREAMS: list[Row] = [
 ]
 OF_TARGETS: Row = {"of": "target", "octaves": 2, "steps": 3}
 DREAMS_OF_TARGETS: list[Row] = [OF_TARGETS, {**OF_TARGETS, "keep_in_range": False}]
+CELLS: Row = {
+    **{"steps": 2, "transforms": "none", "parameterisation": "pixel", "colours": "none", "value_range": "none"},
+    **{"cell_size": 7, "learning_rate": 1e-3, "cosine_power": 1.0},
+}
+"""Adam's first steps are signs of gradients: small ones keep those near 0 within rounding."""
+BLOCKS: list[Row] = [{**CELLS, "components": count, "iterations": 2000} for count in (1, 3)]
+ATLAS: list[Row] = [{**CELLS, "samples": 6, "grid": 2, "layout": "pca"}]
 
 TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
+    "activation_atlas": (LAYERS, ATLAS),
+    "activation_grid": (LAYERS, [{**CELLS, "cells": 2}, {**CELLS, "cells": 3, "sized_by_norm": True}]),
+    "building_blocks": (LAYERS, BLOCKS),
     "deconvolution": (IMAGE, [{}]),
     "deeplift": (IMAGE, [{}, {"baseline": 0.25}, *CONTRAST]),
     "deeplift_shap": (IMAGE, [{"baselines": baselines}, {"baselines": baselines, **REVEAL}]),
@@ -183,7 +193,7 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
 """Method to the places it explains and rows of parameters; a function in a row makes its value from the image."""
 
 
-OF_SETS = {"feature_permutation"}
+OF_SETS = {"activation_atlas", "feature_permutation"}
 """Methods that explain an image among others."""
 
 

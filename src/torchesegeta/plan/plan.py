@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from torch import nn
@@ -67,7 +67,7 @@ class Plan:
         if image.name == self.first.image.name:
             return self.first
         session = _session(self.config, self.runner, self._read(image), keep_output=self.first.keep_output)
-        session.image_set = lambda: self.image_set
+        session.image_set, session.each_image = (lambda: self.image_set), self.each_image
         return session
 
     @cached_property
@@ -78,6 +78,11 @@ class Plan:
             InputError: One cannot be read.
         """
         return [self._read(image) for image in self.images]
+
+    @property
+    def each_image(self) -> list[Callable[[], Image]]:
+        """Reads each image, for methods that need one after the other."""
+        return [partial(self._read, image) for image in self.images]
 
     def _read(self, image: PlannedImage) -> Image:
         if image.name == self.first.image.name:
@@ -138,7 +143,7 @@ def planned(config: RunConfig) -> Iterator[Plan]:
         warnings += [f"images[{number}] cannot be used: {problem}" for number, problem in enumerate(problems)]
         jobs = _lay_out(config, parsed, session, layers)
         plan = Plan(config, runner, images, jobs, layers, session, warnings, dims)
-        session.image_set = lambda: plan.image_set
+        session.image_set, session.each_image = (lambda: plan.image_set), plan.each_image
         yield plan
 
 

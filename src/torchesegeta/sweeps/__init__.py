@@ -24,6 +24,7 @@ from torchesegeta.sweeps.coalitions import Coalitions, Permutations
 from torchesegeta.sweeps.contrast import Contrast
 from torchesegeta.sweeps.engine import count_points, run_sweep
 from torchesegeta.sweeps.exchange import Exchange
+from torchesegeta.sweeps.gather import Gather, Gathered, Gatherer
 from torchesegeta.sweeps.gradient import Gradient
 from torchesegeta.sweeps.grids import Grids
 from torchesegeta.sweeps.guided_path import GuidedPath
@@ -50,6 +51,9 @@ __all__ = [
     "Draftsman",
     "Exchange",
     "FlatError",
+    "Gather",
+    "Gathered",
+    "Gatherer",
     "Gradient",
     "Grids",
     "GuidedPath",

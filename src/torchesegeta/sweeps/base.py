@@ -155,6 +155,7 @@ class Part:
         name: Of what it shows, such as `channel 3`; None where there is nothing to tell apart.
         index: Its number, or None.
         values: (C, *spatial), or None where there is none.
+        covers: Whether it lies over the whole image, though its shape is another; else such a picture has no place.
         error: Why there is none.
         stopped: Why it is less than it might be, such as a deadline; None: it is whole.
         measures: Its figures.
@@ -165,6 +166,7 @@ class Part:
     name: str | None = None
     index: int | None = None
     values: Tensor | None = None
+    covers: bool = False
     error: Exception | None = None
     stopped: str | None = None
     measures: dict[str, float] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from torchesegeta.sweeps.base import Reader, Request, Sweep
 from torchesegeta.sweeps.foreign import Foreign, ask
+from torchesegeta.sweeps.gather import Gather, count_images, gather
 from torchesegeta.sweeps.gradient_passes import GradientPasses
 from torchesegeta.sweeps.guided_path import Walk
 from torchesegeta.sweeps.mask import Mask, MaskPoints
@@ -50,13 +51,16 @@ def run_sweep(
     points = (
         mask_points(sweep, session, requests) if isinstance(sweep, Mask) else sweep.points(session.data, session.key)
     )
-    if not points.is_image:
+    if isinstance(sweep, Gather) or not points.is_image:
         readers.open()
     if isinstance(sweep, Foreign):
         ask(sweep, points, readers)
         return readers.opened
     if isinstance(sweep, Optimise):
         optimise(sweep, sweep.pictured(session.data, session.key), readers, progress, deadline)
+        return readers.opened
+    if isinstance(sweep, Gather):
+        gather(sweep, readers, progress, deadline)
         return readers.opened
     if isinstance(points, Walk):
         walk(points, readers, progress, deadline)
@@ -85,4 +89,6 @@ def count_points(sweep: Sweep, session: Session) -> int:
     Raises:
         IncompatibleError: There is no such point.
     """
+    if isinstance(sweep, Gather):
+        return count_images(sweep, session)
     return len(mask_points(sweep, session, ()).weights) if isinstance(sweep, Mask) else sweep.count

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from torchesegeta.draws import generator
+from torchesegeta.draws import generator, whole_number
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.features import Features
 from torchesegeta.sweeps.coalitions import RowPoints
@@ -21,7 +21,7 @@ def coins_at(count: int, key: str, index: int) -> Tensor:
 
 def sequence_of(count: int, samples: int, key: str) -> Tensor:
     """Two quasi-random points for each sample, evenly spread over [0, 1): (samples, 2, count)."""
-    seed = int(torch.randint(2**31, (), generator=generator(f"{key}|sequence", 0)))
+    seed = whole_number(f"{key}|sequence", 0)
     engine = torch.quasirandom.SobolEngine(2 * count, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
     points: Tensor = engine.draw(samples)
     return points.view(samples, 2, count)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from torchesegeta.draws import generator
-from torchesegeta.errors import EsegetaError
+from torchesegeta.errors import EsegetaError, IncompatibleError
 from torchesegeta.optimisation.parameterisations import Blank, Canvas
 from torchesegeta.optimisation.transforms import fit
 from torchesegeta.sweeps.base import Continued, Reader

@@ -27,6 +27,7 @@ class Session:
         seed: Of the run.
         chunk_size: Points at once; None chooses.
         image_set: Gives all images of the run, this one included; None: it is alone.
+        each_image: Reads each of these images, one at a time; None: it is alone.
         keep_output: Whether `output` is kept, for rules to be checked against it.
 
     Attributes:
@@ -46,6 +47,7 @@ class Session:
         seed: int = 0,
         chunk_size: int | None = None,
         image_set: Callable[[], Sequence[Image]] | None = None,
+        each_image: Sequence[Callable[[], Image]] | None = None,
         keep_output: bool = True,
     ) -> None:
         self.runner = runner
@@ -59,6 +61,7 @@ class Session:
         self.keep_output = keep_output
         self.output: Tensor | None = None
         self.image_set = image_set
+        self.each_image = [lambda: image] if each_image is None else each_image
         self.prediction: Tensor | None = None
         self._bound: BoundTarget | None = None
         self._scores: Tensor | None = None
@@ -68,6 +71,17 @@ class Session:
         """Data of all images of the set, and the place of this one among them."""
         images = list(self.image_set()) if self.image_set is not None else [self.image]
         return [image.data for image in images], [image.name for image in images].index(self.image.name)
+
+    def beside(self, number: int) -> Session:
+        """The session of an image of the set, this one's own where it is this image; nobody else holds it.
+
+        Raises:
+            InputError: It cannot be read.
+        """
+        image = self.each_image[number]()
+        if image.name == self.image.name:
+            return self
+        return Session(self.runner, image, self.target, seed=self.seed, keep_output=False)
 
     def chunks(self, together: int = 1, *, inputs: int = 1) -> Chunks:
         """A fresh plan of chunks for this image; of single points where the model mixes those of a batch.
