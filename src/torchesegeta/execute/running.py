@@ -158,6 +158,7 @@ class _Run:
                 failed = Attribution(method.name, task.label, None, None, place, image, status=status, reason=reason)
                 failed.parameters = method.parameters()
                 failed.space = "image" if method.in_image_space(place) else "layer"
+                failed.shows, failed.of_model = method.shows, method.of_model
                 self._add(describe(failed))
             self.store.close_task(image, method.name, task.label)
 
