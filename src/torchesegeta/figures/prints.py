@@ -54,6 +54,14 @@ class Print:
         index = min(int(centre[plane.normal] * size), size - 1)
         return stretch(plane.cut(self.channels[channel], index), self.windows[channel])
 
+    @property
+    def pixels(self) -> Array | None:
+        """(rows, columns) or (rows, columns, 3), uint8, of a 2D picture in grey or in colour; None of others."""
+        if len(self.frame.planes) > 1 or len(self.channels) > 1:
+            return None
+        shown: Array = np.round(255 * self.cut(0, self.frame.planes[0], self.centre)).astype(np.uint8)
+        return shown
+
     def project(self, channel: int, plane: Plane) -> Array:
         """The maximum-intensity projection in a window of its own, in [0, 1]."""
         highest = plane.turn(self.channels[channel].max(axis=plane.normal))
