@@ -125,6 +125,9 @@ class Drawing:
                     "target": target,
                     "layer": layer,
                     "image": first.image,
+                    "shows": first.shows,
+                    "of_model": first.of_model,
+                    "members": [{"layer": one.layer, "target": one.target} for one in maps],
                     "status": "ok",
                     "files": {"figure": name},
                 }
