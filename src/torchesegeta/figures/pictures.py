@@ -54,7 +54,7 @@ def draw_sheet(scene: Scene, attributions: Sequence[Attribution], *, title: str 
     """Draw all pictures of a method and layer; see `sheet`."""
     entries = [_on_sheet(scene, one) for one in attributions]
     first, drawn = attributions[0], [one for one in attributions if one.values is not None]
-    notes = [*_nature(first, scene), *parameter_words(first.parameters)]
+    notes = _nature(first, scene)
     if any(_ends(one) for one in drawn):
         notes.append("below each: the objective at the start → reached")
     if any(entry.block is not None and len(entry.block.rows) > 1 for entry in entries):
@@ -63,6 +63,7 @@ def draw_sheet(scene: Scene, attributions: Sequence[Attribution], *, title: str 
     if channels > 1 and not scene.is_colour:
         first_few = f"first {MOST_CHANNELS} of " if channels > MOST_CHANNELS else ""
         notes.append(f"{first_few}{channels} channels side by side")
+    notes += parameter_words(first.parameters)
     words = Words(_name(attributions, scene, title), notes, _alerts(attributions))
     return draw_contact(entries, words, scene.style, tallest=SHEET_HEIGHT)
 
@@ -87,7 +88,7 @@ def draw_strip(scene: Scene, attributions: Sequence[Attribution], *, title: str 
     layer_by_layer = len({one.layer for one in attributions}) > 1
     steps = any(len(octaves(one.arrays, one.values)) for one in attributions if one.values is not None)
     how = ", layer by layer" if layer_by_layer else ", octave by octave" if steps else ""
-    notes = [first.quantity, *parameter_words(first.parameters), *_planes(scene)]
+    notes = [first.quantity, *_planes(scene), *parameter_words(first.parameters)]
     words = Words(_name(attributions, scene, title) + how, notes, _alerts(attributions))
     return draw_contact(entries, words, scene.style, tallest=STRIP_HEIGHT, most=MOST_IN_STRIP)
 

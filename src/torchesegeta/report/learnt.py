@@ -16,7 +16,8 @@ KINDS = {"sheet": "side by side", "picture_strip": "beside the image"}
 
 WHAT = (
     "Pictures made by the computer. Starting from noise, or from the image where that is said, a picture is changed in "
-    "small steps until a part of the network responds as strongly as it can. What appears is what that part looks for."
+    "small steps towards an aim: that a part of the network responds as strongly as it can, or that a layer cannot "
+    "tell the picture from the image. What appears is what that part looks for, or what that layer still knows."
 )
 NOT_A_MAP = (
     "They are not maps: they do not say where in the patient's image the network looked, and not why it decided as it "
@@ -27,8 +28,8 @@ OF_THE_IMAGE = (
     "otherwise, than the image comes from the network, not from the patient."
 )
 NUMBERS = (
-    "Below a picture stands how strongly the part responded at the start → in the end. Where that hardly rises, or the "
-    "picture looks like noise, no clear pattern was found; that does not prove that there is none."
+    "Below a picture stands its aim in numbers, at the start → in the end; higher is nearer to it. Where that hardly "
+    "rises, or the picture looks like noise, no clear pattern was found; that does not prove that there is none."
 )
 SIMILARITY = "SSIM compares a picture with the image: 1 is the same, 0 has nothing in common with it."
 
