@@ -16,6 +16,10 @@ from torch import Tensor, nn
 
 import torchesegeta as te
 from torchesegeta.errors import ConfigError, IncompatibleError, InputError
+from torchesegeta.methods.layer_visualization import LayerVisualization
+from torchesegeta.methods.optimise_method import Draft
+from torchesegeta.optimisation.objectives import Channel
+from torchesegeta.sweeps import Problem
 
 SIZE = (8, 9, 10)
 NAMES = ("background", "white", "grey")
@@ -277,6 +281,29 @@ def test_maps_draw_themselves(segmenter: Net, image: Tensor, tmp_path: Path) -> 
     assert (tmp_path / "saliency.png").stat().st_size > 5000
     words = " ".join(text.get_text() for text in figure.findobj(Text))
     assert "white" in words
+
+
+def test_pictures_draw_themselves(segmenter: Net, image: Tensor) -> None:
+    maps = te.explain(segmenter, image, {"name": "layer_visualization", "steps": 2}, layers="encoder.0")
+    figure = maps["layer_visualization"].plot(title="A filter")
+    shown = " ".join(text.get_text() for text in figure.findobj(Text))
+    assert "A filter at layer encoder.0" in shown and "not a map of this image" in shown and "→" in shown
+
+
+def test_a_picture_of_another_size_has_no_place_in_space(
+    segmenter: Net, image: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = iter((tuple(image.shape[1:]), (4, 4, 4)))
+
+    def readout(*_: Any) -> Draft:
+        return Draft(lambda: [Problem("small", Channel("encoder.0", 0), shape=next(sizes))])
+
+    monkeypatch.setattr(LayerVisualization, "readout", readout)
+    placed = te.Image(image, np.diag([2.0, 2, 3, 1]))
+    entry = {"name": "layer_visualization", "steps": 1}
+    same, small = (te.explain(segmenter, placed, entry, layers="encoder.0")["layer_visualization"] for _ in range(2))
+    assert same.affine is not None and small.affine is None
+    assert small.values is not None and small.values.shape[1:] == (4, 4, 4) and small.of_model
 
 
 def test_import_is_light() -> None:

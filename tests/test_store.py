@@ -244,12 +244,64 @@ def test_saving_sums_the_channels_of_layers_unless_asked(tmp_path: Path, image: 
     torch.testing.assert_close(loaded.values, values.sum(0, keepdim=True))
 
 
+def picture(**changes: Any) -> Attribution:
+    """A picture of the model, smaller than the image and with channels of its own."""
+    chosen = {"shows": "picture", "of_model": True, "values": torch.rand(2, 3, 4, 3), "affine": None}
+    return attribution(**{"label": "dream", **chosen, **changes})
+
+
+def test_what_belongs_to_a_picture_is_kept_under_its_names(tmp_path: Path, image: Image) -> None:
+    arrays = {"octave 2": torch.rand(2, 3, 4, 3)[:, ::2], "octave 1": torch.rand(1, 2), "größe / count": torch.ones(())}
+    (found,) = te.load(Attributions([picture(arrays=arrays)], {"a": image}).save(tmp_path / "maps"))
+    assert found.shows == "picture" and found.of_model and set(found.arrays) == set(arrays)
+    assert all(torch.equal(found.arrays[name], array) for name, array in arrays.items())
+
+
+def test_pictures_of_another_size_keep_their_grid_and_channels(tmp_path: Path) -> None:
+    cropped = Image(torch.rand(1, 4, 5, 6), AFFINE, "a", file_grid=Grid((8, 9, 10), np.diag([2.0, 2, 2, 1])))
+    mosaic = picture(label="grid", of_model=False, space="layer", affine=AFFINE)
+    same = picture(label="same", values=torch.rand(1, 4, 5, 6), affine=AFFINE)
+    maps = Attributions([picture(), mosaic, same], {"a": cropped})
+    own, placed, back = te.load(maps.save(tmp_path / "maps"))
+    assert own.values is not None and maps[0].values is not None and torch.equal(own.values, maps[0].values)
+    assert own.affine is None and placed.affine is not None
+    assert placed.values is not None and placed.values.shape == (2, 3, 4, 3), "no sum over its channels"
+    np.testing.assert_allclose(placed.affine, AFFINE, rtol=1e-6)
+    assert back.values is not None and back.values.shape == (1, 8, 9, 10), "on the grid of the file, as a map"
+
+
+def test_flat_pictures_keep_their_channels(tmp_path: Path) -> None:
+    flat = Image(torch.rand(3, 9, 13), None, "a")
+    values = torch.rand(3, 4, 7)
+    (found,) = te.load(Attributions([picture(values=values)], {"a": flat}).save(tmp_path / "maps"))
+    assert found.values is not None and torch.equal(found.values, values)
+
+
+@pytest.mark.parametrize("damage", ["changed", "gone"])
+def test_arrays_that_were_touched_are_made_again(tmp_path: Path, image: Image, damage: str) -> None:
+    with Store.open(tmp_path / "run") as store:
+        record = put(store, image, arrays={"octave 1": torch.rand(2, 3)})
+        store.write_run({"state": "finished"})
+    path = tmp_path / "run" / record["files"]["arrays"]
+    assert record["arrays_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(StoreError, match=r"saliency__white_matter\.safetensors"):
+        te.load(tmp_path / "run")
+    with Store.open(tmp_path / "run") as store:
+        assert store.finished == set()
+
+
 def test_saving_again_replaces_and_a_run_is_never_touched(tmp_path: Path, image: Image) -> None:
     folder = tmp_path / "maps"
-    Attributions([attribution(label="old")], {"a": image}).save(folder)
+    old = attribution(label="old", arrays={"octave 1": torch.rand(2)})
+    Attributions([old], {"a": image}).save(folder)
     Attributions([attribution(label="new")], {"a": image}).save(folder)
     assert [m.label for m in te.load(folder)] == ["new"]
     assert [p.name for p in folder.rglob("*.nii.gz")] == ["new__white_matter.nii.gz"]
+    assert not list(folder.rglob("*.safetensors"))
     with Store.open(tmp_path / "run") as store:
         store.write_run({"state": "finished"})
     with pytest.raises(ConfigError, match="holds a run; save into another folder"):

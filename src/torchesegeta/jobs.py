@@ -33,7 +33,7 @@ from torchesegeta.sweeps.base import Continued
 from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.memory import PeakMemory
-from torchesegeta.types import Affine, Attribution, Image, Status, covering_affine, layer_affine
+from torchesegeta.types import Affine, Attribution, Image, Space, Status, covering_affine, layer_affine
 
 log = logging.getLogger(__name__)
 
@@ -220,6 +220,7 @@ def _attribution(
         signed=task.method.signed,
         quantity=task.method.quantity,
         shows=task.method.shows,
+        of_model=task.method.of_model,
         parameters=task.method.parameters(),
     )
 
@@ -386,11 +387,20 @@ class _Running:
             raise ArithmeticError(f"{bad} of {values.numel()} values are NaN or infinite")
         context, image = self._context(place, reader.target), self.session.image
         result.values, result.affine = values, _grid(result, part, image, tuple(values.shape[1:]))
+        context = self._context(place, reader.target)
+        result.values, result.affine = values, self._grid(result.space, values.shape[1:])
         if part.stopped is not None:
             result.status, result.reason = "partial", part.stopped
         notes = [] if reader.note is None else [reader.note]
         result.measures = {**task.method.measures(values, context), **part.measures}
         result.warnings = (*task.method.cautions(result.measures, context), *part.warnings, *notes)
+
+    def _grid(self, space: Space, shape: Sequence[int]) -> Affine | None:
+        """Place of a map or picture in space: the image's, its layer's, or none for a picture of another size."""
+        image = self.session.image
+        if space == "layer":
+            return layer_affine(image.affine, image.shape, shape)
+        return image.affine if tuple(shape) == image.shape else None
 
 
 def _grid(result: Attribution, part: Part, image: Image, shape: tuple[int, ...]) -> Affine | None:

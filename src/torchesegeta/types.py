@@ -97,6 +97,7 @@ class Attribution:
         quantity: What is shown, as mathematics in words: "|∂score/∂x|".
         shows: Whether `values` are a map of the image, to be laid over it, or a picture of their own, whose shape need
             not be the image's.
+        of_model: Whether it is of the model itself, so that no place of it is a place of the image.
         status: `ok`, `partial`, `failed`, `timeout` or `incompatible`.
         reason: Why there is no map, or why it is partial.
         seconds: Wall time of the sweep that made it; methods that share a sweep share the time.
@@ -122,6 +123,7 @@ class Attribution:
     signed: bool = True
     quantity: str = ""
     shows: Shows = "map"
+    of_model: bool = False
     status: Status = "ok"
     reason: str | None = None
     seconds: float = 0.0

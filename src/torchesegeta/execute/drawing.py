@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 
 from torchesegeta.errors import StoreError
 from torchesegeta.figures import Scene, draw, layer_strip, save, target_panel
+from torchesegeta.figures.files import save_pixels
 from torchesegeta.figures.frame import Convention
+from torchesegeta.figures.prints import print_of
 from torchesegeta.inputs import output_grid, to_file_grid
 from torchesegeta.methods import methods
 from torchesegeta.store import Record, Store, file_stem, slug, write_values
@@ -50,11 +52,22 @@ class Drawing:
         write_values(self.store.folder / "predictions" / slug(image.name), values, output_grid(image))
 
     def map(self, attribution: Attribution, record: Record) -> None:
-        """Draw one map and note its figure in the record."""
+        """Draw one map and note its figure in the record; pictures are drawn when all of their task are there.
+
+        A 2D picture is written as a PNG of its own size too, for people who want to open it.
+        """
         if attribution.values is None:
             return
-        make = partial(draw, attribution, self.scene, title=_title(attribution))
-        name = self._save(f"{file_stem(attribution)}.png", make)
+        if attribution.shows == "map":
+            self.one(attribution, record)
+        elif attribution.values.ndim == 3 and (pixels := print_of(attribution, self.scene).pixels) is not None:
+            path = self.store.folder / "attributions" / slug(attribution.image) / f"{file_stem(attribution)}.png"
+            record["files"]["picture"] = self.store.name_of(save_pixels(pixels, path))
+
+    def one(self, attribution: Attribution, record: Record) -> None:
+        """Draw one map or picture and note its figure in the record."""
+        make = partial(draw, attribution, self.scene, title=title_of(attribution))
+        name = self.save(f"{file_stem(attribution)}.png", make)
         if name is not None:
             record["files"]["figure"] = name
         else:
@@ -68,13 +81,19 @@ class Drawing:
         drawn = [m for m in maps if m.values is not None and m.values.ndim == self.session.image.data.ndim]
         for target in dict.fromkeys(m.target for m in drawn):
             several = [m for m in drawn if m.target == target and m.layer is not None]
-            self._overview("layer_strip", several, layer_strip, target=target)
+            self._compare("layer_strip", several, layer_strip, target=target)
         places = list(dict.fromkeys(m.layer for m in drawn))
         for layer in places if len(places) == 1 else [None]:
             several = [m for m in drawn if m.layer == layer and m.target is not None]
-            self._overview("target_panel", several, target_panel, layer=layer)
+            self._compare("target_panel", several, target_panel, layer=layer)
 
-    def _overview(
+    def _compare(
+        self, kind: str, maps: Sequence[Attribution], make: Callable[..., Figure], **place: str | None
+    ) -> None:
+        if len(maps) > 1:
+            self.several(kind, maps, make, **place)
+
+    def several(
         self,
         kind: str,
         maps: Sequence[Attribution],
@@ -83,12 +102,19 @@ class Drawing:
         layer: str | None = None,
         target: str | None = None,
     ) -> None:
-        if len(maps) < 2:
-            return
+        """Draw a figure of several maps or pictures, and note it in the manifest.
+
+        Args:
+            kind: Of the figure; the last word of it names its folder.
+            maps: What is drawn, of one task.
+            make: Draws them.
+            layer: The layer they have in common.
+            target: The target they have in common, or what they are called together.
+        """
         first = maps[0]
         stem = "__".join(slug(part) for part in (first.label, layer, target) if part is not None)
         folder = kind.rpartition("_")[2] + "s"
-        name = self._save(f"{folder}/{stem}.png", partial(make, maps, self.scene, title=_title(first)))
+        name = self.save(f"{folder}/{stem}.png", partial(make, maps, self.scene, title=title_of(first)))
         if name is not None:
             self.store.add(
                 {
@@ -99,13 +125,19 @@ class Drawing:
                     "target": target,
                     "layer": layer,
                     "image": first.image,
+                    "shows": first.shows,
+                    "of_model": first.of_model,
+                    "members": [{"layer": one.layer, "target": one.target} for one in maps],
                     "status": "ok",
                     "files": {"figure": name},
                 }
             )
 
-    def _save(self, name: str, make: Callable[[], Figure]) -> str | None:
-        """The figure's name in the run folder; None where it cannot be drawn.
+    def save(self, name: str, make: Callable[[], Figure]) -> str | None:
+        """Draw and write a figure.
+
+        Returns:
+            Its name in the run folder; None where it cannot be drawn.
 
         Raises:
             StoreError: It cannot be written.
@@ -121,6 +153,6 @@ class Drawing:
         return self.store.name_of(path)
 
 
-def _title(attribution: Attribution) -> str:
+def title_of(attribution: Attribution) -> str:
     """The method's name for people."""
     return methods()[attribution.method].title

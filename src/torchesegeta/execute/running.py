@@ -16,6 +16,7 @@ from torchesegeta.execute.drawing import Drawing
 from torchesegeta.execute.events import Crash, Listener
 from torchesegeta.execute.identity import identify
 from torchesegeta.execute.log import logging_to
+from torchesegeta.execute.picture_drawing import draw_pictures
 from torchesegeta.execute.remaining import remaining
 from torchesegeta.jobs import Job, jobs_for, run_job
 from torchesegeta.plan import Plan, PlannedImage, check_config, planned
@@ -140,15 +141,16 @@ class _Run:
             self._store_task(label, group, session, drawing)
 
     def _store_task(self, label: str, maps: Iterator[Attribution], session: Session, drawing: Drawing) -> None:
-        kept = []
+        kept: list[tuple[Attribution, Record]] = []
         for attribution in maps:
             record = describe(attribution)
             self.store.save(attribution, session.image, record)
             drawing.map(attribution, record)
             self._add(record)
-            kept.append(attribution)
-        drawing.overview(kept)
-        self.store.close_task(session.image.name, kept[0].method, label)
+            kept.append((attribution, record))
+        drawing.overview([one for one, _ in kept if one.shows == "map"])
+        draw_pictures(drawing, [(one, record) for one, record in kept if one.shows == "picture"])
+        self.store.close_task(session.image.name, kept[0][0].method, label)
 
     def _fail(self, image: str, jobs: Sequence[Job], status: Status, reason: str) -> None:
         """Record every task of some jobs as failed."""
@@ -158,6 +160,7 @@ class _Run:
                 failed = Attribution(method.name, task.label, None, None, place, image, status=status, reason=reason)
                 failed.parameters = method.parameters()
                 failed.space = "image" if method.in_image_space(place) else "layer"
+                failed.shows, failed.of_model = method.shows, method.of_model
                 self._add(describe(failed))
             self.store.close_task(image, method.name, task.label)
 

@@ -3,9 +3,9 @@
 No function here touches matplotlib's global state: figures can be drawn in threads and workers.
 """
 
-from torchesegeta.figures.draw import draw, layer_strip, target_panel
+from torchesegeta.figures.draw import draw, layer_strip, picture_strip, sheet, target_panel
 from torchesegeta.figures.files import save
 from torchesegeta.figures.scene import Scene
 from torchesegeta.figures.style import PAPER, Style
 
-__all__ = ["PAPER", "Scene", "Style", "draw", "layer_strip", "save", "target_panel"]
+__all__ = ["PAPER", "Scene", "Style", "draw", "layer_strip", "picture_strip", "save", "sheet", "target_panel"]

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from torchesegeta.errors import InputError
-from torchesegeta.figures.frame import Array, Frame, Plane
+from torchesegeta.figures.frame import Array, Frame, Plane, centre_of
 from torchesegeta.figures.numbers import number
 from torchesegeta.types import Affine, Attribution, Image, layer_affine
 
@@ -40,13 +40,7 @@ class Brightness:
     @cached_property
     def centre(self) -> tuple[int, int, int]:
         """The voxel nearest the centre of mass of the magnitudes; the middle for an empty map."""
-        weights = np.abs(self.values) if self.signed else self.values
-        found = []
-        for axis, size in enumerate(self.values.shape):
-            profile = weights.sum(axis=tuple(other for other in range(3) if other != axis), dtype=np.float64)
-            total = profile.sum()
-            found.append(round(float(profile @ np.arange(size) / total)) if total > 0 else size // 2)
-        return found[0], found[1], found[2]
+        return centre_of(np.abs(self.values) if self.signed else self.values)
 
     def off_level(self) -> Brightness:
         """A signed map that lies all on one side of 0, further from it than it is wide, as differences from its median.

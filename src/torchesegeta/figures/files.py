@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 
 from torchesegeta.errors import StoreError, unknown
+from torchesegeta.figures.frame import Array
 from torchesegeta.inputs import replacing
 
 RESOLUTION = 150
@@ -41,4 +43,17 @@ def save(figure: Figure, path: Path | str, *, dpi: int = RESOLUTION) -> Path:
     settings = {"svg.fonttype": "none", "svg.hashsalt": "torchesegeta", "pdf.fonttype": 42}
     with replacing(path) as stream, matplotlib.rc_context(settings):
         figure.savefig(stream, format=ending[1:], dpi=dpi, metadata=METADATA[ending])
+    return path
+
+
+def save_pixels(pixels: Array, path: Path) -> Path:
+    """Write (rows, columns) or (rows, columns, 3), uint8, as a PNG, whole or not at all; folders are made.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    from PIL import Image
+
+    with replacing(path) as stream:
+        Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "PNG")
     return path

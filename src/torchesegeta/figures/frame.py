@@ -137,6 +137,16 @@ def frame_of(shape: Sequence[int], affine: Affine | None, convention: Convention
     )
 
 
+def centre_of(weights: Array) -> tuple[int, int, int]:
+    """The voxel nearest the centre of mass of weights that are not negative; the middle where all are 0."""
+    found = []
+    for axis, size in enumerate(weights.shape):
+        profile = weights.sum(axis=tuple(other for other in range(3) if other != axis), dtype=np.float64)
+        total = profile.sum()
+        found.append(round(float(profile @ np.arange(size) / total)) if total > 0 else size // 2)
+    return _three(found)
+
+
 def _three(sizes: Any) -> tuple[int, int, int]:
     first, second, third = sizes
     return int(first), int(second), int(third)

@@ -12,7 +12,7 @@ from torchesegeta.errors import InputError
 from torchesegeta.figures.brightness import Brightness, brightness
 from torchesegeta.figures.colour_bar import ROOM, draw_bar, draw_legend
 from torchesegeta.figures.frame import Plane
-from torchesegeta.figures.heading import compose, human, parameter_words
+from torchesegeta.figures.heading import Words, compose, human, parameter_words
 from torchesegeta.figures.numbers import number
 from torchesegeta.figures.page import MARGIN, Box, Page, line_height, wrap
 from torchesegeta.figures.panel import draw_marks, draw_outlines, draw_picture, draw_scale_bar
@@ -25,15 +25,6 @@ from torchesegeta.types import Attribution
 MOST_COLUMNS = 6
 SMALLEST, LARGEST = 1.3, 2.2
 """Inches a panel is wide."""
-
-
-@dataclass(frozen=True)
-class Words:
-    """What stands above the panels."""
-
-    title: str
-    notes: Sequence[str]
-    alerts: Sequence[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +123,7 @@ def _draw(scene: Scene, entries: Sequence[Entry], plane: Plane, words: Words, ba
     cell, count = _cell(scene, plane, len(entries))
     width = max(style.width, 2 * MARGIN + count * cell.width + (count - 1) * GAP + ROOM)
     slice_words = [f"{plane.name} slice, {scene.frame.position(plane, index)}"] if scene.image.spatial_dims == 3 else []
-    heading = compose(words.title, [*slice_words, *words.notes], words.alerts, style, width)
+    heading = compose(Words(words.title, [*slice_words, *words.notes], words.alerts), style, width)
     line = line_height(style.text_size)
     titles = [_broken(entry.title, cell.width, style) for entry in entries]
     rows = [range(start, min(start + count, len(entries))) for start in range(0, len(entries), count)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from torchesegeta.figures.measures import told
 from torchesegeta.figures.page import MARGIN, Page, line_height, wrap
 from torchesegeta.figures.style import Style
 from torchesegeta.types import Attribution
@@ -51,34 +52,41 @@ class Heading:
             top += line_height(size) * len(lines)
 
 
-def compose(title: str, notes: Sequence[str], alerts: Sequence[str], style: Style, width: float) -> Heading:
+@dataclass(frozen=True)
+class Words:
+    """What stands above the panels, before it is broken into lines."""
+
+    title: str
+    notes: Sequence[str] = ()
+    alerts: Sequence[str] = ()
+
+
+def compose(words: Words, style: Style, width: float) -> Heading:
     """Wrap the words above the panels to the width of the page in inches."""
     inner = width - 2 * MARGIN
     small = style.text_size
     return Heading(
-        wrap(title, inner / 1.08, style.title_size, 2),
-        wrap(" · ".join(note for note in notes if note), inner, small, 3),
-        [line for alert in alerts[:4] for line in wrap(f"⚠ {alert}", inner, small, 2)]
-        + ([f"⚠ and {len(alerts) - 4} more warnings"] if len(alerts) > 4 else []),
+        wrap(words.title, inner / 1.08, style.title_size, 2),
+        wrap(" · ".join(note for note in words.notes if note), inner, small, 3),
+        [line for alert in words.alerts[:4] for line in wrap(f"⚠ {alert}", inner, small, 2)]
+        + ([f"⚠ and {len(words.alerts) - 4} more warnings"] if len(words.alerts) > 4 else []),
         style,
     )
 
 
-def heading_of(
+def words_of(
     attribution: Attribution,
     target: str | None,
-    style: Style,
     *,
     title: str | None,
     notes: Sequence[str],
     alerts: Sequence[str] = (),
-) -> Heading:
-    """The heading of one map.
+) -> Words:
+    """The words above one map.
 
     Args:
         attribution: The map.
         target: The target's name, or None.
-        style: Text sizes and colours.
         title: The method's title for people; None makes one of its name.
         notes: How the map was brought to the picture.
         alerts: What is special about the picture.
@@ -89,7 +97,7 @@ def heading_of(
     if attribution.label != attribution.method:
         name = f"{attribution.label} ({name})"
     small = [*parameter_words(attribution.parameters), *measure_words(attribution.measures), *notes]
-    return compose(" ".join([name, *where]), small, [*status_alerts(attribution), *alerts], style, style.width)
+    return Words(" ".join([name, *where]), list(dict.fromkeys(small)), [*status_alerts(attribution), *alerts])
 
 
 def human(name: str) -> str:
@@ -100,7 +108,7 @@ def human(name: str) -> str:
 
 def status_alerts(attribution: Attribution) -> list[str]:
     """What the reader must know, the status first."""
-    state = f"no map, {attribution.status}" if attribution.values is None else attribution.status
+    state = f"no {attribution.shows}, {attribution.status}" if attribution.values is None else attribution.status
     status = [] if state == "ok" else [f"{state}: {attribution.reason or 'no reason given'}"]
     return status + [str(warning) for warning in attribution.warnings]
 
@@ -113,8 +121,12 @@ def parameter_words(parameters: Mapping[str, Any]) -> list[str]:
 
 
 def measure_words(measures: Mapping[str, float]) -> list[str]:
-    """Figures computed with the map, as "completeness gap 1.2e-06"."""
-    return [f"{key.replace('_', ' ')} {value:.2g}" for key, value in measures.items()]
+    """Figures computed with the map, as "completeness gap 1.2e-06" or "objective 0.1 → 5"."""
+    return [f"{name} {' → '.join(map(_short, values))}" for name, values in told(measures).items()]
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e6 else f"{value:.2g}"
 
 
 def _value(value: Any) -> str:

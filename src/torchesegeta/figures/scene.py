@@ -70,7 +70,7 @@ class Scene:
     ) -> None:
         self.image = image
         self.class_names = tuple(class_names)
-        self.style = style
+        self.style, self.convention = style, convention
         self.frame: Frame = frame_of(image.shape, image.affine, convention)
         self._prediction = _checked("prediction", prediction, image)
         label = None if image.label is None else image.label.detach().cpu().numpy()
@@ -91,23 +91,23 @@ class Scene:
 
     @cached_property
     def _window(self) -> tuple[float, float]:
-        return _percentiles(self._volume, self.style)
+        return percentiles(self._volume, self.style.window)
 
     def cut(self, plane: Plane, index: int) -> Array:
         """A slice of the image in grey, [0, 1]."""
-        return _stretch(plane.cut(self._volume, index), self._window)
+        return stretch(plane.cut(self._volume, index), self._window)
 
     def _projection(self, plane: Plane) -> Array:
         """The maximum-intensity projection of the image in grey, [0, 1], in a window of its own."""
         highest = plane.turn(self._volume.max(axis=plane.normal))
-        return _stretch(highest, _percentiles(highest, self.style))
+        return stretch(highest, percentiles(highest, self.style.window))
 
     def photograph(self) -> Array:
         """A 2D image as it is: (rows, columns, 3) of a colour picture, else (rows, columns), [0, 1]."""
         if not self.is_colour:
             return self.cut(self.frame.planes[0], 0)
         data = np.moveaxis(self.image.data.detach().cpu().float().numpy(), 0, -1)
-        return _stretch(data, _percentiles(data, self.style))
+        return stretch(data, percentiles(data, self.style.window))
 
     def class_name(self, index: int | None) -> str:
         """The name of a class, or its number."""
@@ -116,8 +116,13 @@ class Scene:
         return self.class_names[index] if 0 <= index < len(self.class_names) else f"class {index}"
 
     def target_name(self, attribution: Attribution) -> str | None:
-        """The class name of a map's target, else what the target is called; None where no target was read."""
+        """The class name of a map's target, else what the target is called; None where no target was read.
+
+        A picture's may be a channel, whose number is no class.
+        """
         index = attribution.target_index
+        if attribution.shows == "picture" and attribution.target != str(index):
+            return attribution.target
         named = index is not None and 0 <= index < len(self.class_names)
         return self.class_name(index) if named or attribution.target == str(index) else attribution.target
 
@@ -148,15 +153,17 @@ def _mask(array: Array, target_index: int | None, spatial_dims: int) -> Array:
     return np.asarray(array > 0 if target_index is None else array == target_index)
 
 
-def _percentiles(values: Array, style: Style) -> tuple[float, float]:
+def percentiles(values: Array, window: tuple[float, float] = PAPER.window) -> tuple[float, float]:
+    """The values at two percentiles; the lowest and the highest where those are equal."""
     flat = values.reshape(-1)
-    low, high = np.percentile(flat[:: (flat.size // 1_000_000) | 1], style.window)
+    low, high = np.percentile(flat[:: (flat.size // 1_000_000) | 1], window)
     if high <= low:
         low, high = flat.min(), flat.max()
     return float(low), float(high)
 
 
-def _stretch(values: Array, window: tuple[float, float]) -> Array:
+def stretch(values: Array, window: tuple[float, float]) -> Array:
+    """Values as grey in [0, 1], a window of them from black to white."""
     low, high = window
     stretched: Array = np.clip((values - low) / (high - low if high > low else 1.0), 0, 1, dtype=np.float32)
     return stretched

@@ -1,4 +1,4 @@
-"""The report's content, ready for the template: summary, warnings, table, figures."""
+"""The report's content, ready for the template: summary, warnings, table, figures of maps."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 from torchesegeta.report import words
 from torchesegeta.report.catalogue import Catalogue, MethodInfo, info
 from torchesegeta.report.pictures import Album, Picture
-from torchesegeta.report.records import STATUSES, Record, Run, is_drawn
+from torchesegeta.report.records import STATUSES, Record, Run, is_drawn, is_picture
 
 KINDS = {"layer_strip": "layer by layer", "target_panel": "target by target"}
+"""Figures of several maps, by kind, as a title says it."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,17 @@ class Remark:
 
 @dataclass(frozen=True)
 class Row:
-    """A map in the table."""
+    """A map or picture in the table; `anchor` is that of the figure that shows it, or None."""
 
     record: Record
     title: str
-    anchor: str
+    anchor: str | None
     measures: str
 
 
 @dataclass(frozen=True)
 class Plate:
-    """A figure with its words; `picture` is None where the file is gone."""
+    """A figure with its words; `picture` is None where the file is gone, `wide` ones take the page's whole width."""
 
     anchor: str
     title: str
@@ -42,6 +43,7 @@ class Plate:
     picture: Picture | None
     record: Record
     parameters: str
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,31 +58,49 @@ class Chapter:
 def rows(run: Run, catalogue: Catalogue) -> list[Row]:
     """The table of maps; the anchors are those of the figures."""
     return [
-        Row(record, info(catalogue, record["method"]).title, _anchor(run, record), words.measures(record["measures"]))
+        Row(record, info(catalogue, record["method"]).title, _shown_at(run, record), words.measures(record["measures"]))
         for record in run.maps
     ]
 
 
-def families(run: Run, catalogue: Catalogue) -> list[tuple[str, list[Chapter]]]:
-    """The figures by family of methods, then method, then image; overviews before single maps."""
+def _shown_at(run: Run, record: Record) -> str | None:
+    """The anchor of a map's own figure, or of the one that shows it with others."""
+    if is_drawn(record):
+        return anchor(run, record)
+    place = {"layer": record.get("layer"), "target": record.get("target")}
+    alike = (o for o in run.overviews if (o["image"], o["label"]) == (record["image"], record["label"]))
+    return next((anchor(run, o) for o in alike if is_drawn(o) and place in o.get("members", ())), None)
+
+
+def album_of(run: Run) -> Album:
+    """The figures of a run as pictures."""
+    return Album(run.folder, sum(is_drawn(record) for record in (*run.overviews, *run.maps)))
+
+
+def families(run: Run, catalogue: Catalogue, album: Album) -> list[tuple[str, list[Chapter]]]:
+    """The figures of maps by family of methods, then method, then image; overviews before single maps."""
     methods = {str(r["label"]): str(r["method"]) for r in run.maps}
-    drawn = [r for r in (*run.overviews, *run.maps) if is_drawn(r)]
-    album = Album(run.folder, len(drawn))
+    drawn = [r for r in (*run.overviews, *run.maps) if is_drawn(r) and not is_picture(r)]
     found: dict[str, list[Chapter]] = {}
     for label in [*methods, *dict.fromkeys(str(r["label"]) for r in drawn if str(r["label"]) not in methods)]:
         about = info(catalogue, methods.get(label, label))
         own = [r for r in drawn if str(r["label"]) == label]
         if own:
-            shown = about if label == methods.get(label, label) else replace(about, title=f"{label} ({about.title})")
+            shown = entitled(about, label, methods.get(label, label))
             found.setdefault(about.family, []).append(_chapter(run, label, shown, own, album))
     order = list(dict.fromkeys(entry.family for entry in catalogue.values()))
     return sorted(found.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
 
 
+def entitled(about: MethodInfo, label: str, method: str) -> MethodInfo:
+    """What is said about a method, under the name it has in the run."""
+    return about if label == method else replace(about, title=f"{label} ({about.title})")
+
+
 def _chapter(run: Run, label: str, about: MethodInfo, own: list[Record], album: Album) -> Chapter:
     images = dict.fromkeys(str(r["image"]) for r in own)
     plates = tuple((image, tuple(_plate(run, r, about, album) for r in own if r["image"] == image)) for image in images)
-    return Chapter(f"method-{_slug(label)}", about, plates)
+    return Chapter(chapter_anchor(label), about, plates)
 
 
 def _plate(run: Run, record: Record, about: MethodInfo, album: Album) -> Plate:
@@ -89,18 +109,19 @@ def _plate(run: Run, record: Record, about: MethodInfo, album: Album) -> Plate:
     what = "maps side by side in one slice" if kind else str(record.get("quantity") or "map") + " over the image"
     picture = album.picture(str(record["files"]["figure"]))
     alternative = f"{title}: {what}"
-    return Plate(_anchor(run, record), title, alternative, picture, record, words.parameters(record.get("parameters")))
+    return Plate(anchor(run, record), title, alternative, picture, record, words.parameters(record.get("parameters")))
 
 
-def _anchor(run: Run, record: Record) -> str:
+def chapter_anchor(label: str) -> str:
+    """A name for links to a method."""
+    return f"method-{''.join(c if c.isalnum() else '-' for c in label)}"
+
+
+def anchor(run: Run, record: Record) -> str:
     """A name for links; numbers keep maps apart that slugs would not."""
     pool = run.overviews if record["record"] == "figure" else run.maps
     number = next(n for n, other in enumerate(pool) if other is record)
     return f"{record['record']}-{number}"
-
-
-def _slug(text: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in text)
 
 
 def warnings(run: Run, catalogue: Catalogue) -> list[Remark]:
@@ -137,7 +158,8 @@ def subject(run: Run) -> list[tuple[str, str]]:
     """What was explained: the model, its classes, the targets; and what it took."""
     config: Any = run.about.get("config") or {}
     model = config.get("model") if isinstance(config.get("model"), dict) else {}
-    targets = dict.fromkeys(str(r["target"]) for r in run.maps if r.get("target") is not None)
+    explained = [record for record in run.maps if not is_picture(record)]
+    targets = dict.fromkeys(str(r["target"]) for r in explained if r.get("target") is not None)
     layers = dict.fromkeys(str(r["layer"]) for r in run.maps if r.get("layer"))
     facts = [
         ("Model", model.get("factory") or model.get("program")),

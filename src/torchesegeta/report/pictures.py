@@ -17,6 +17,9 @@ BUDGET = 18_000_000
 LARGEST = 220_000
 """Bytes of one picture, however few there are."""
 
+WIDE = 3
+"""How many times that much a figure of many pictures may take."""
+
 QUALITIES = (88, 75, 60)
 SHRINK = 0.75
 
@@ -48,8 +51,13 @@ class Album:
     folder: Path
     count: int
 
-    def picture(self, name: str) -> Picture | None:
-        """A figure as a picture; None where the file is missing, outside the run folder or no picture."""
+    def picture(self, name: str, *, wide: bool = False) -> Picture | None:
+        """A figure as a picture; None where the file is missing, outside the run folder or no picture.
+
+        Args:
+            name: Of the file, in the folder.
+            wide: Whether it holds many pictures, and may take more bytes than others.
+        """
         from PIL import Image, UnidentifiedImageError
 
         path = (self.folder / name).resolve()
@@ -60,7 +68,7 @@ class Album:
                 image = opened.convert("RGB")
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
             return None
-        return _encode(image, min(LARGEST, BUDGET // max(self.count, 1)))
+        return _encode(image, min(LARGEST * (WIDE if wide else 1), BUDGET // max(self.count, 1)))
 
 
 def _encode(image: Raster, limit: int) -> Picture:

@@ -36,7 +36,7 @@ class Run:
         folder: The run folder.
         about: `run.json`.
         maps: The last record of every map, in the order they were first written.
-        overviews: The last record of every layer strip and target panel.
+        overviews: The last record of every figure of several maps or pictures.
     """
 
     folder: Path
@@ -75,6 +75,11 @@ def _with_scores(record: Record, scores: Iterable[Record]) -> Record:
         if isinstance(score.get("value"), (int, float)) and all(score.get(k) == record.get(k) for k in place)
     }
     return {**record, "measures": {**(record.get("measures") or {}), **own}}
+
+
+def is_picture(record: Record) -> bool:
+    """Whether a record is of pictures of their own, not of maps of the image."""
+    return record.get("shows") == "picture"
 
 
 def is_drawn(record: Record) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchesegeta.inputs import replacing
-from torchesegeta.report import chapters, words
+from torchesegeta.report import chapters, learnt, words
 from torchesegeta.report.catalogue import Catalogue, registered
 from torchesegeta.report.records import Run, read
 
@@ -43,7 +43,7 @@ def write_report(run: Path | str, *, catalogue: Catalogue | None = None) -> Path
 
 def render(run: Run, catalogue: Catalogue) -> str:
     """The report as HTML."""
-    about = run.about
+    about, album = run.about, chapters.album_of(run)
     return (
         _environment()
         .get_template("report.html")
@@ -55,7 +55,8 @@ def render(run: Run, catalogue: Catalogue) -> str:
             warnings=chapters.warnings(run, catalogue),
             reasons=chapters.reasons(run, catalogue),
             rows=chapters.rows(run, catalogue),
-            families=chapters.families(run, catalogue),
+            families=chapters.families(run, catalogue, album),
+            learnt=learnt.chapter(run, catalogue, album),
             config=json.dumps(about.get("config"), ensure_ascii=False, indent=2),
             words=words,
         )

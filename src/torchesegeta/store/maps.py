@@ -1,4 +1,4 @@
-"""Maps as files: their names, the grid they are written on, and back."""
+"""Maps as files: their names, the grid they are written on, what belongs to them, and back."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
+import safetensors.numpy
+import safetensors.torch
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from torchesegeta.errors import StoreError
 from torchesegeta.inputs import map_suffix, output_grid, read_map, replacing, to_file_grid, write_map
@@ -51,8 +55,8 @@ def on_disk(
 
     Args:
         attribution: The map, with values.
-        image: What it explains: maps in image space go back to the grid of its file. None, where it is not at hand,
-            leaves them on their own grid.
+        image: What it explains: maps in image space go back to the grid of its file, and so do pictures of its shape.
+            Other pictures keep a grid of their own. None, where it is not at hand, leaves all on their own grid.
         channels: Whether a layer's channels are kept (`keep`) or summed (`sum`).
 
     Returns:
@@ -60,13 +64,18 @@ def on_disk(
     """
     assert attribution.values is not None
     values = attribution.values
-    if attribution.space == "image" and image is not None:
+    if attribution.space == "image" and image is not None and _is_on(attribution, image):
         return np.asarray(to_file_grid(values, image)), output_grid(image)
     if image is not None and values.ndim != image.data.ndim or values.ndim not in (3, 4):
         return values.numpy(), None
-    if attribution.space == "layer" and channels == "sum":
+    if attribution.space == "layer" and attribution.shows == "map" and channels == "sum":
         values = values.sum(0, keepdim=True)
     return values.numpy(), _own_grid(attribution, tuple(values.shape[1:]))
+
+
+def _is_on(attribution: Attribution, image: Image) -> bool:
+    assert attribution.values is not None
+    return attribution.shows == "map" or tuple(attribution.values.shape[1:]) == image.shape
 
 
 def _own_grid(attribution: Attribution, shape: tuple[int, ...]) -> Grid:
@@ -93,6 +102,18 @@ def write_values(stem: Path, values: NDArray[np.float32], grid: Grid | None) -> 
     return path
 
 
+def write_arrays(stem: Path, arrays: Mapping[str, Tensor]) -> Path:
+    """Write what belongs to a map, under its names, as one `.safetensors` file.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    path = stem.with_name(stem.name + ".safetensors")
+    with replacing(path) as stream:
+        stream.write(safetensors.numpy.save({n: array.contiguous().numpy() for n, array in arrays.items()}))
+    return path
+
+
 def read_maps(folder: Path) -> list[Attribution]:
     """The maps of a run, or of `Attributions.save`, as the files hold them.
 
@@ -106,11 +127,8 @@ def read_maps(folder: Path) -> list[Attribution]:
 
 def _read(folder: Path, record: Mapping[str, Any]) -> Attribution:
     values, affine = None, None
-    name = record["files"].get("values")
-    if name is not None:
-        path = folder / name
-        if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
-            raise StoreError(f"{folder}: the map {name!r} is not there")
+    path = _path(folder, record, "values", "map")
+    if path is not None:
         array, affine = (_read_array(path), None) if path.suffix == ".npy" else read_map(path)
         values = torch.from_numpy(np.ascontiguousarray(array))
     same = ("method", "label", "target", "target_index", "layer", "image", "space", "status", "reason", "seconds")
@@ -126,8 +144,29 @@ def _read(folder: Path, record: Mapping[str, Any]) -> Attribution:
         signed=record["signed"],
         quantity=record["quantity"],
         shows=record.get("shows", "map"),
+        of_model=record.get("of_model", False),
         peak_memory=record["peak_memory_bytes"],
+        arrays=_read_arrays(_path(folder, record, "arrays", "file of arrays")),
     )
+
+
+def _path(folder: Path, record: Mapping[str, Any], kind: str, words: str) -> Path | None:
+    name = record["files"].get(kind)
+    if name is None:
+        return None
+    path = folder / str(name)
+    if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+        raise StoreError(f"{folder}: the {words} {name!r} is not there")
+    return path
+
+
+def _read_arrays(path: Path | None) -> dict[str, Tensor]:
+    if path is None:
+        return {}
+    try:
+        return safetensors.torch.load(path.read_bytes())
+    except (OSError, safetensors.SafetensorError) as error:
+        raise StoreError(f"{path} cannot be read: {error}") from error
 
 
 def _read_array(path: Path) -> NDArray[np.float32]:

@@ -51,6 +51,7 @@ def describe(attribution: Attribution) -> Record:
         "signed": attribution.signed,
         "quantity": attribution.quantity,
         "shows": attribution.shows,
+        "of_model": attribution.of_model,
         "files": {},
     }
 

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from torchesegeta.errors import ConfigError, StoreError
 from torchesegeta.inputs import replacing
-from torchesegeta.store.maps import file_stem, on_disk, sidecar_of, slug, write_values
+from torchesegeta.store.maps import file_stem, on_disk, sidecar_of, slug, write_arrays, write_values
 from torchesegeta.store.records import (
     FINAL,
     MANIFEST,
@@ -30,6 +30,9 @@ from torchesegeta.store.records import (
 from torchesegeta.types import Attribution, Image
 
 LOCK, LOG = ".lock", "log.txt"
+SUMS = {"values": "sha256", "arrays": "arrays_sha256"}
+"""Where a record holds the SHA-256 of its files."""
+
 UNFINISHED = ".part-*"
 """What a killed process leaves behind of files that never got their final names (see `inputs.replacing`)."""
 
@@ -144,15 +147,16 @@ class Store:
         files = record["files"]
         if record["status"] not in final or not all((self.folder / name).is_file() for name in files.values()):
             return False
-        return "values" not in files or _sha256(self.folder / files["values"]) == record["sha256"]
+        sums = {kind: record[name] for kind, name in SUMS.items() if kind in files}
+        return all(_sha256(self.folder / files[kind]) == known for kind, known in sums.items())
 
     def save(self, attribution: Attribution, image: Image | None, record: Record) -> None:
-        """Write a map's values, and note the file in its record.
+        """Write a map's values and what belongs to them, and note the files in its record.
 
         Args:
             attribution: The map; one without values needs no file.
             image: What it explains, or None where it is not at hand.
-            record: As of `describe`; gets `files` and `sha256`.
+            record: As of `describe`; gets `files` and their SHA-256.
 
         Raises:
             StoreError: The disk is full, or the folder cannot be written.
@@ -163,7 +167,10 @@ class Store:
         path = write_values(stem, *on_disk(attribution, image, self.channels))
         record["files"]["values"] = self.name_of(path)
         record["files"]["sidecar"] = self.name_of(sidecar_of(path))
-        record["sha256"] = _sha256(path)
+        record[SUMS["values"]] = _sha256(path)
+        if attribution.arrays:
+            path = write_arrays(stem, attribution.arrays)
+            record["files"]["arrays"], record[SUMS["arrays"]] = self.name_of(path), _sha256(path)
 
     def name_of(self, path: Path) -> str:
         """A file's name as records give it: its path in the folder."""
