@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -75,7 +76,9 @@ def cells_of(positions: NDArray[np.float64], cells: int) -> Rows:
 
 
 def _umap(components: Floats, neighbours: int, seed: int) -> NDArray[Any]:
-    from umap import UMAP
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ImportWarning)  # of a part that needs TensorFlow
+        from umap import UMAP
 
     near = min(neighbours, len(components) - 1)
     return np.asarray(UMAP(n_neighbors=near, random_state=seed, n_jobs=1).fit_transform(components))
