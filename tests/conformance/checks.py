@@ -174,7 +174,8 @@ def _fix_draws(patch: pytest.MonkeyPatch, axes: Any, dims: int) -> None:
 
     def noise_at(shape: tuple[int, ...], key: str, index: int) -> Tensor:
         source = torch.Generator().manual_seed(index)
-        return _permute(torch.randn(2, *SIZES[dims], generator=source), axes)
+        unpermuted = [shape[1 + list(axes).index(a)] for a in range(dims)]
+        return _permute(torch.randn(shape[0], *unpermuted, generator=source), axes)
 
     patch.setattr(noise, "noise_at", noise_at)
     for module in (fourier, pixels):

@@ -64,6 +64,8 @@ FLAT: dict[str, Callable[[], Any]] = {
 }
 SCRIPTS: dict[str, Callable[[], Any]] = {"traced": traced, "scripted": scripted, "frozen": frozen}
 FORMATS = {**WHOLE, **FLAT, **SCRIPTS}
+ONE_SIZE = {"deep_dream": {"octaves": 1}}
+"""A program takes images of the size it was exported with."""
 
 
 @cache
@@ -71,7 +73,10 @@ def maps(name: str) -> dict[str, list[Attribution]]:
     """Every method's maps for a format, by the method."""
     model = FORMATS[name]() if name in FORMATS else source()
     labels: dict[str, Tensor] = Subject("lime", ROWS["lime"], "classification", 2).labels
-    entries = [{"name": method, **row.parameters, **(labels if row.labelled else {})} for method, row in ROWS.items()]
+    entries = [
+        {"name": method, **row.parameters, **(labels if row.labelled else {}), **ONE_SIZE.get(method, {})}
+        for method, row in ROWS.items()
+    ]
     found: dict[str, list[Attribution]] = {method: [] for method in ROWS}
     image = SUBJECT.image()
     for of_set in (False, True):
