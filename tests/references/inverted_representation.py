@@ -31,7 +31,7 @@ def reference(
     alpha: float = 6.0,
     alpha_weight: float = 1e-3,
     beta: float = 2.0,
-    smoothness: float = 1e-2,
+    smoothness: float = 0.1,
     start: tuple[float, float] = (0.45, 0.55),
 ) -> Tensor:
     """The best picture of all steps by the whole loss."""

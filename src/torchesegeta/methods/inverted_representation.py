@@ -48,7 +48,7 @@ class InvertedRepresentation(LayerMethod):
     )
     beta: float = Field(2.0, ge=1, le=4, description="Exponent of the total variation.")
     smoothness: float = Field(
-        1e-2,
+        0.1,
         ge=0,
         description="Weight of the total variation: mean (squared steps)^(beta/2), in the same units.",
     )
