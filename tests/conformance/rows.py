@@ -45,7 +45,10 @@ MIXED = {"samples": 4, "sigma": 0.05, "baselines": ["minimum", "blur"]}
 COALITIONS = {"samples": 12, "baseline": 0.2}
 BLOCKS = {"features": 5, "baseline": 0.2}
 
-CELLS = {"steps": 2, "learning_rate": 1e-3, "cosine_power": 1.0, "transforms": "none"}
+CELLS = {
+    **{"steps": 2, "learning_rate": 1e-3, "cosine_power": 1.0, "transforms": "none"},
+    **{"parameterisation": "pixel", "colours": "none"},
+}
 """Adam's first steps are signs of gradients: small ones keep those near 0 within rounding."""
 ATLAS = {**CELLS, "grid": 2, "samples": 6, "layout": "pca"}
 
