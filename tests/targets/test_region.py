@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from torchesegeta.arrays import ArrayValue
 from torchesegeta.errors import ConfigError, IncompatibleError, InputError
 from torchesegeta.inputs import read_image
 from torchesegeta.targets import BoundTarget, OutputInfo, parse_target
+from torchesegeta.targets.region import RegionTarget
 from torchesegeta.types import Image
 
 NAMES = OutputInfo(class_names=("air", "white", "lesion"))
@@ -144,3 +146,17 @@ def test_output_that_does_not_fit(output: Tensor, logits: Tensor, image: Image) 
         bind(output[:, :, ::2], image, **fields)
     with pytest.raises(ConfigError, match="nearest: 'lesion'"):
         bind(output, image, **{**fields, "class": "lesions"})
+
+
+def test_classes_share_the_region_of_a_mask_and_its_memory(output: Tensor, others: Tensor, image: Image) -> None:
+    inside = torch.rand(image.shape, generator=torch.Generator().manual_seed(1)) < 0.3
+    target = parse_target({"kind": "region", "class": [0, 2], "mask": inside})
+    assert isinstance(target, RegionTarget) and isinstance(target.mask, ArrayValue)
+    where = target._regions(output, image, NAMES, [0, 2])
+    assert where.shape == (1, 2, *image.shape)
+    assert where.untyped_storage().data_ptr() == target.mask.tensor.untyped_storage().data_ptr()
+    inside &= False  # the caller's mask, of which the target keeps a copy
+    kept = target.mask.tensor
+    expected = torch.stack([(others[:, k] * kept).flatten(1).sum(1) for k in (0, 2)], 1)
+    torch.testing.assert_close(target.bind(output, image, NAMES).score(others), expected)
+    assert kept.any()

@@ -52,12 +52,13 @@ def check_finite(values: NDArray[np.float32], name: str) -> None:
     Raises:
         InputError: With their number and the place of the first.
     """
-    wrong = ~np.isfinite(values)
-    count = int(wrong.sum())
-    if count:
-        channel, *voxel = (int(i) for i in np.unravel_index(wrong.argmax(), wrong.shape))
-        place = f"channel {channel}, voxel {tuple(voxel)}"
-        raise InputError(f"{name} has {count} NaN/Inf voxels, the first at {place}; replace them before explaining")
+    finite = np.isfinite(values)
+    if finite.all():
+        return
+    count = int((~finite).sum())
+    channel, *voxel = (int(i) for i in np.unravel_index(finite.argmin(), finite.shape))
+    place = f"channel {channel}, voxel {tuple(voxel)}"
+    raise InputError(f"{name} has {count} NaN/Inf voxels, the first at {place}; replace them before explaining")
 
 
 def check_same_grid(first: str, one: Grid, second: str, two: Grid, why: str) -> None:

@@ -71,7 +71,7 @@ class RegionTarget(Target):
         """See `Target.bind`."""
         require_spatial(output, image, "region")
         indices = info.indices(self.classes, output)
-        where = torch.stack([self._region(output, image, info, c) for c in indices])[None].to(output.device)
+        where = self._regions(output, image, info, indices)
         names = names_of(indices, info)
         summed = RegionSum(where, self.reduce)
         empty = {n: self._why_empty(n) for n, inside in zip(names, where[0], strict=True) if not inside.any()}
@@ -87,11 +87,15 @@ class RegionTarget(Target):
         """See `Target.class_references`."""
         return self.classes
 
-    def _region(self, output: Tensor, image: Image, info: OutputInfo, index: int) -> Tensor:
-        if self.mask is not None:
-            return self._mask_region(image)
+    def _regions(self, output: Tensor, image: Image, info: OutputInfo, indices: list[int]) -> Tensor:
+        """(1, K, *spatial), on the output's device; all classes share one, unless each has its component."""
         if self.component is not None:
-            return _component(regions(output, info)[0, index], self.component)
+            predicted = regions(output, info)[0]
+            return torch.stack([_component(predicted[c], self.component) for c in indices])[None].to(output.device)
+        inside = (self._mask_region(image) if self.mask is not None else self._box_region(image)).to(output.device)
+        return inside.expand(1, len(indices), *inside.shape)
+
+    def _box_region(self, image: Image) -> Tensor:
         inside = torch.zeros(image.shape, dtype=torch.bool, device="cpu")
         box = self.box if self.box is not None else tuple((v, v + 1) for v in self.voxel or ())
         if len(box) != image.spatial_dims:
@@ -121,7 +125,7 @@ class RegionTarget(Target):
             mask = read_label(self.mask, image)
         if tuple(mask.shape) != image.shape:
             raise IncompatibleError(f"target.mask has shape {tuple(mask.shape)}; the image has {image.shape}")
-        return mask != 0
+        return mask if mask.dtype == torch.bool else mask != 0
 
 
 def _component(predicted: Tensor, seed: tuple[int, ...] | str) -> Tensor:
