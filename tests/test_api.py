@@ -286,22 +286,21 @@ def test_maps_draw_themselves(segmenter: Net, image: Tensor, tmp_path: Path) -> 
 def test_pictures_draw_themselves(segmenter: Net, image: Tensor) -> None:
     maps = te.explain(segmenter, image, {"name": "layer_visualization", "steps": 2}, layers="encoder.0")
     figure = maps["layer_visualization"].plot(title="A filter")
-    shown = " ".join(text.get_text() for text in figure.findobj(Text))
-    assert "A filter at layer encoder.0" in shown and "not a map of this image" in shown and "→" in shown
+    shown = " ".join(" ".join(text.get_text() for text in figure.findobj(Text)).split())
+    assert "A filter for channel 0 at layer encoder.0" in shown and "not a map of this image" in shown and "→" in shown
 
 
 def test_a_picture_of_another_size_has_no_place_in_space(
     segmenter: Net, image: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes = iter((tuple(image.shape[1:]), (4, 4, 4)))
-
-    def readout(*_: Any) -> Draft:
-        return Draft(lambda: [Problem("small", Channel("encoder.0", 0), shape=next(sizes))])
+    def readout(method: LayerVisualization, _: Any) -> Draft:
+        shape = (2, *SIZE) if method.steps == 1 else (2, 4, 4, 4)
+        return Draft(lambda: [Problem("small", Channel("encoder.0", 0), shape=shape)])
 
     monkeypatch.setattr(LayerVisualization, "readout", readout)
     placed = te.Image(image, np.diag([2.0, 2, 3, 1]))
-    entry = {"name": "layer_visualization", "steps": 1}
-    same, small = (te.explain(segmenter, placed, entry, layers="encoder.0")["layer_visualization"] for _ in range(2))
+    entries = [{"name": "layer_visualization", "label": f"{steps}", "steps": steps} for steps in (1, 2)]
+    same, small = te.explain(segmenter, placed, entries, layers="encoder.0")
     assert same.affine is not None and small.affine is None
     assert small.values is not None and small.values.shape[1:] == (4, 4, 4) and small.of_model
 

@@ -259,12 +259,12 @@ def test_what_belongs_to_a_picture_is_kept_under_its_names(tmp_path: Path, image
 
 def test_pictures_of_another_size_keep_their_grid_and_channels(tmp_path: Path) -> None:
     cropped = Image(torch.rand(1, 4, 5, 6), AFFINE, "a", file_grid=Grid((8, 9, 10), np.diag([2.0, 2, 2, 1])))
-    mosaic = picture(label="grid", of_model=False, space="layer", affine=AFFINE)
+    mosaic = picture(label="grid", of_model=False, covers=True, affine=AFFINE)
     same = picture(label="same", values=torch.rand(1, 4, 5, 6), affine=AFFINE)
     maps = Attributions([picture(), mosaic, same], {"a": cropped})
     own, placed, back = te.load(maps.save(tmp_path / "maps"))
     assert own.values is not None and maps[0].values is not None and torch.equal(own.values, maps[0].values)
-    assert own.affine is None and placed.affine is not None
+    assert own.affine is None and placed.affine is not None and placed.covers
     assert placed.values is not None and placed.values.shape == (2, 3, 4, 3), "no sum over its channels"
     np.testing.assert_allclose(placed.affine, AFFINE, rtol=1e-6)
     assert back.values is not None and back.values.shape == (1, 8, 9, 10), "on the grid of the file, as a map"

@@ -386,6 +386,7 @@ class _Running:
         if bad := count_not_finite(values):
             raise ArithmeticError(f"{bad} of {values.numel()} values are NaN or infinite")
         context, image = self._context(place, reader.target), self.session.image
+        result.covers = part.covers
         result.values, result.affine = values, _grid(result, part, image, tuple(values.shape[1:]))
         context = self._context(place, reader.target)
         result.values, result.affine = values, self._grid(result.space, values.shape[1:])

@@ -98,6 +98,7 @@ class Attribution:
         shows: Whether `values` are a map of the image, to be laid over it, or a picture of their own, whose shape need
             not be the image's.
         of_model: Whether it is of the model itself, so that no place of it is a place of the image.
+        covers: Whether a picture lies over the whole image, though its shape is another.
         status: `ok`, `partial`, `failed`, `timeout` or `incompatible`.
         reason: Why there is no map, or why it is partial.
         seconds: Wall time of the sweep that made it; methods that share a sweep share the time.
@@ -124,6 +125,7 @@ class Attribution:
     quantity: str = ""
     shows: Shows = "map"
     of_model: bool = False
+    covers: bool = False
     status: Status = "ok"
     reason: str | None = None
     seconds: float = 0.0

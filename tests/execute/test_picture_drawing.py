@@ -58,7 +58,7 @@ def test_a_run_draws_a_picture_by_itself(project: Project) -> None:
     (record,) = te.load(project.output)
     assert record.shows == "picture" and record.of_model and record.layer == "enc"
     last = project.maps()[-1]
-    assert last["files"]["figure"] == "figures/a/layer_visualization__enc.png"
+    assert last["files"]["figure"] == "figures/a/layer_visualization__enc__channel_0.png"
     assert (project.output / last["files"]["figure"]).stat().st_size > 0
 
 

@@ -73,10 +73,12 @@ def test_a_picture_lies_beside_its_image_only_where_it_has_its_place() -> None:
     assert "not a map of this image" not in words(placed)
 
 
-def test_a_mosaic_of_the_image_covers_it() -> None:
-    mosaic = dream(noise(1, 12, 12, 12), space="layer", affine=np.diag([-2 / 3, -0.75, 5 / 3, 1]))
-    figure = figures.draw(mosaic, image(affine=LEFT_FIRST))
+@pytest.mark.parametrize("affine", [None, LEFT_FIRST])
+def test_a_mosaic_of_the_image_covers_it(affine: Affine | None) -> None:
+    mosaic = dream(noise(1, 12, 12, 12), covers=True)
+    figure = figures.draw(mosaic, image(affine=affine))
     shapes = [axes.get_position().bounds[2:] for axes in figure.axes]
+    assert len(pictures(figure)) == 9
     np.testing.assert_allclose(shapes[0], shapes[3], rtol=0.01)
 
 

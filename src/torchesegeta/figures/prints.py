@@ -13,7 +13,7 @@ from torchesegeta.errors import InputError
 from torchesegeta.figures.frame import Array, Frame, Plane, centre_of, frame_of
 from torchesegeta.figures.scale import Limits
 from torchesegeta.figures.scene import Scene, percentiles, stretch
-from torchesegeta.types import Affine, Attribution, layer_affine
+from torchesegeta.types import Affine, Attribution, covering_affine
 
 MOST_CHANNELS = 4
 ALIKE = 4.0
@@ -92,7 +92,7 @@ def is_placed(attribution: Attribution, scene: Scene) -> bool:
     """Whether a place of a picture is a place of the image: a dream of it is, a picture of a filter is not."""
     if attribution.of_model or attribution.values is None:
         return False
-    return attribution.space == "layer" or tuple(attribution.values.shape[1:]) == scene.image.shape
+    return attribution.covers or tuple(attribution.values.shape[1:]) == scene.image.shape
 
 
 def print_of_values(values: Tensor, scene: Scene, *, placed: bool, affine: Affine | None = None) -> Print:
@@ -133,7 +133,7 @@ def _frame(shape: tuple[int, ...], scene: Scene, affine: Affine | None, *, place
         return scene.frame
     if len(shape) != image.spatial_dims:
         return frame_of(shape, None)
-    covering = layer_affine(image.affine if image.affine is not None else np.eye(4), image.shape, shape)
+    covering = covering_affine(np.eye(4) if image.affine is None else image.affine, image.shape, shape)
     if image.affine is None and placed and covering is not None:
         steps = np.diag(covering)
         return replace(frame_of(shape, None), spacing=(float(steps[0]), float(steps[1]), float(steps[2])))

@@ -145,6 +145,7 @@ def _read(folder: Path, record: Mapping[str, Any]) -> Attribution:
         quantity=record["quantity"],
         shows=record.get("shows", "map"),
         of_model=record.get("of_model", False),
+        covers=record.get("covers", False),
         peak_memory=record["peak_memory_bytes"],
         arrays=_read_arrays(_path(folder, record, "arrays", "file of arrays")),
     )

@@ -52,6 +52,7 @@ def describe(attribution: Attribution) -> Record:
         "quantity": attribution.quantity,
         "shows": attribution.shows,
         "of_model": attribution.of_model,
+        "covers": attribution.covers,
         "files": {},
     }
 
