@@ -1,5 +1,7 @@
 """How the model is shown what is optimised."""
 
 from torchesegeta.optimisation.exposures.base import Expose, Exposure
+from torchesegeta.optimisation.exposures.blend import Blend, Variant
+from torchesegeta.optimisation.exposures.veil import Blurred, Border, Fade, Veil
 
-__all__ = ["Expose", "Exposure"]
+__all__ = ["Blend", "Blurred", "Border", "Expose", "Exposure", "Fade", "Variant", "Veil"]

@@ -5,11 +5,14 @@ from torchesegeta.optimisation.parameterisations.coloured import Coloured
 from torchesegeta.optimisation.parameterisations.colours import colour_matrix
 from torchesegeta.optimisation.parameterisations.cppn import Cppn
 from torchesegeta.optimisation.parameterisations.fourier import Fourier
+from torchesegeta.optimisation.parameterisations.grid import Grid
 from torchesegeta.optimisation.parameterisations.pixels import Pixels
 from torchesegeta.optimisation.parameterisations.pyramid import Pyramid
 from torchesegeta.optimisation.parameterisations.shared import Shared
+from torchesegeta.optimisation.parameterisations.smooth_masks import SmoothMasks
 
 __all__ = [
-    "Blank", "Canvas", "Coloured", "Cppn", "Fourier", "Parameterisation", "Pixels", "Pyramid", "Shared",
+    "Blank", "Canvas", "Coloured", "Cppn", "Fourier", "Grid", "Parameterisation", "Pixels", "Pyramid", "Shared",
+    "SmoothMasks",
     "colour_matrix",
 ]  # fmt: skip
