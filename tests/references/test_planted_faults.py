@@ -11,6 +11,7 @@ from torch import Tensor
 
 from torchesegeta.methods import Context, layer_gradcam, methods
 from torchesegeta.methods.readouts import Variance, WeightedSum, input_gradient, need, single
+from torchesegeta.optimisation.parameterisations import smooth_maximum
 from torchesegeta.rules import DeepLift, Excitation, Guided, Lrp
 from torchesegeta.rules.relevance import Epsilon
 from torchesegeta.rules.rescale import max_pool
@@ -64,6 +65,11 @@ def no_bias(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Epsilon, "share", lambda self, op, held: share(self, replace(op, bias=None), held))
 
 
+def no_plateau(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell's influence falls off from its middle."""
+    monkeypatch.setattr(smooth_maximum, "PLATEAU", 0.0)
+
+
 FAULTS: dict[str, tuple[str, Row, str | None, Plant]] = {
     "no absolute value": ("saliency", {}, None, replaced_readout("saliency", lambda: single(input_gradient))),
     "mean over two of three axes": ("gradcam", {}, "second", mean_over_two_axes),
@@ -75,6 +81,7 @@ FAULTS: dict[str, tuple[str, Row, str | None, Plant]] = {
     ),
     "guided by nothing": ("guided_backprop", {}, None, gradient_of_relu),
     "losers win too": ("excitation_backprop", {}, "second", losers_win_too),
+    "no plateau": ("extremal_perturbation", {"areas": [0.3], "steps": 3, "max_blur": 3.0}, None, no_plateau),
     "no bias": ("lrp", {"rule": "epsilon"}, None, no_bias),
     "max-pool by its gradient": ("deeplift", {"baseline": baseline}, None, pool_by_gradient),
     "variance over n - 1": ("vargrad", {"samples": 5}, None, sample_variance),
