@@ -99,7 +99,7 @@ def drawing(spatial: tuple[int, ...], cell: int, sigma: float) -> tuple[Callable
     def render() -> Tensor:
         terms = kernel * cells
         weights = torch.exp(20 * terms) * near
-        pooled = (terms * weights).sum(1) / (weights.sum(1) + neighbours - near.sum(1))
+        pooled: Tensor = (terms * weights).sum(1) / (weights.sum(1) + neighbours - near.sum(1))
         if len(spatial) == 2:
             return pooled.view(spatial)
         coarse = pooled.view(1, 1, *counts)
@@ -119,4 +119,4 @@ def kernels(
     own = (at + shift) // cell
     near = ((lies // cell - own[:, None]).abs() <= reach).all(2)
     apart = torch.cdist(at.double(), lies.double())
-    return torch.exp(-2 * (apart / sigma - 0.5).clamp(min=0) ** 2).float(), near.float()
+    return torch.exp(-2 * (apart / sigma - 0.5).clamp(min=0).square()).float(), near.float()
