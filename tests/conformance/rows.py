@@ -68,6 +68,7 @@ ROWS = {
     "eigen_cam": Row("image map"),
     "excitation_backprop": Row("layer", of_layer=True),
     "expected_gradients": Row("image", {"samples": 4, "baselines": ["minimum", "blur"]}),
+    "extremal_perturbation": Row("feature map", {"areas": [0.3], "steps": 4, "max_blur": 3.0}),
     "feature_ablation": Row("feature map", BLOCKS),
     "feature_permutation": Row("feature map", {"permutations": 2}, labelled=True, of_set=True),
     "feature_visualization": Row("image", {"channels": 1, "steps": 3, "transforms": "none"}, of_layer=True),

@@ -34,4 +34,8 @@ KEPT = {
         "in", "pad3_reflect", "jitter8_dx3_dy5", "scale_0.9", "scale_1.1", "rotate_7deg",
         "standard_transforms_draws_3_5_1.08_-4_1_2",
     ),
+    "torchray.extremal_perturbation_maskgenerator.cnn2d": ("parameters", "mask", "mask_full_with_margin"),
+    "torchray.extremal_perturbation.cnn2d.preserve_fade_0.1_contrastive": (
+        "mask", "mask_mean", "score_blank", "score_delete", "score_full", "score_preserve",
+    ),
 }  # fmt: skip

@@ -99,6 +99,9 @@ class Shown:
     def score(self) -> Tensor:
         raise AssertionError("no score is read")
 
+    def rival(self) -> Tensor:
+        raise AssertionError("no score is read")
+
 
 Make = Callable[[Tensor], Objective]
 OFF_CENTRE = (4, 3)

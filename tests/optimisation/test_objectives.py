@@ -56,6 +56,9 @@ class Shown:
     def score(self) -> Tensor:
         raise AssertionError("no score is read")
 
+    def rival(self) -> Tensor:
+        raise AssertionError("no score is read")
+
 
 def shown(places: tuple[int, ...], count: int = 3) -> Shown:
     layers = {"a": drawn(count, CHANNELS, *places), "b": drawn(count, CHANNELS + 1, *places)}

@@ -15,6 +15,7 @@ from torchesegeta.methods.dream import Dream
 from torchesegeta.methods.readouts import Variance, WeightedSum, input_gradient, need, single
 from torchesegeta.optimisation import Optimiser
 from torchesegeta.optimisation.objectives import Seen, TotalVariation
+from torchesegeta.optimisation.parameterisations import smooth_maximum
 from torchesegeta.optimisation.parameterisations.ranged import RangedCanvas
 from torchesegeta.rules import DeepLift, Excitation, Guided, Lrp
 from torchesegeta.rules.relevance import Epsilon
@@ -94,6 +95,11 @@ def never_drawn_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RangedCanvas, "settle", lambda self: None)
 
 
+def no_plateau(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell's influence falls off from its middle."""
+    monkeypatch.setattr(smooth_maximum, "PLATEAU", 0.0)
+
+
 FAULTS: dict[str, tuple[str, Row, str | None, Plant]] = {
     "no absolute value": ("saliency", {}, None, replaced_readout("saliency", lambda: single(input_gradient))),
     "mean over two of three axes": ("gradcam", {}, "second", mean_over_two_axes),
@@ -105,6 +111,7 @@ FAULTS: dict[str, tuple[str, Row, str | None, Plant]] = {
     ),
     "guided by nothing": ("guided_backprop", {}, None, gradient_of_relu),
     "losers win too": ("excitation_backprop", {}, "second", losers_win_too),
+    "no plateau": ("extremal_perturbation", {"areas": [0.3], "steps": 3, "max_blur": 3.0}, None, no_plateau),
     "no bias": ("lrp", {"rule": "epsilon"}, None, no_bias),
     "max-pool by its gradient": ("deeplift", {"baseline": baseline}, None, pool_by_gradient),
     "octaves without a memory": ("deep_dream", DREAM, "second", forgetful),

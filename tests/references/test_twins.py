@@ -58,6 +58,11 @@ RISE: list[Row] = [
     {"masks": 5, "cells": 4, "baseline": baseline, "normalise": "expected", "share": 0.3},
     {"masks": 4, "cells": 2, "normalise": "count"},
 ]
+EXTREMAL: list[Row] = [
+    {"areas": [0.2, 0.4], "steps": 4, "max_blur": 3.0},
+    {"areas": [0.3], "steps": 3, "variant": "delete", "cell": 2, "sigma": 3.5, "levels": 3, "border": "zero"},
+    {"areas": [0.3], "steps": 3, "variant": "dual", "perturbation": "fade", "baseline": baseline, "score_range": None},
+]
 REVEAL: Row = {"rule": "reveal_cancel"}
 CONTRAST: list[Row] = [{"baseline": baseline}, REVEAL, {"baseline": baseline, **REVEAL}]
 RULES = ("riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
@@ -120,6 +125,7 @@ TWINS: dict[str, tuple[tuple[Place, ...], list[Row]]] = {
     "eigen_cam": (LAYERS, CAM),
     "excitation_backprop": ((None, *LAYERS), EXCITATION),
     "expected_gradients": (IMAGE, [{"samples": 5, "baselines": baselines}]),
+    "extremal_perturbation": (IMAGE, EXTREMAL),
     "feature_ablation": (IMAGE, FEATURES),
     "feature_permutation": (IMAGE, [{"features": labels}, {"features": labels, "permutations": 3}]),
     "feature_visualization": (LAYERS, FEATURES_OF_LAYERS),

@@ -242,6 +242,9 @@ class Shown:
     def score(self) -> Tensor:
         raise KeyError
 
+    def rival(self) -> Tensor:
+        raise KeyError
+
 
 def test_patience_ends_what_no_longer_rises() -> None:
     start = torch.ones(1, *IMAGE.data.shape)

@@ -68,7 +68,7 @@ class _Seen:
     pictures: Tensor
     step: int
     activations: dict[str, Tensor]
-    scores: Tensor | None
+    outcomes: dict[str, Tensor]
 
     def layer(self, name: str) -> Tensor:
         """See `Seen.layer`."""
@@ -76,8 +76,15 @@ class _Seen:
 
     def score(self) -> Tensor:
         """See `Seen.score`."""
-        assert self.scores is not None and self.rows.target is not None
-        return self.scores[self.rows.input_rows, self.rows.target]
+        return self._outcome("score")
+
+    def rival(self) -> Tensor:
+        """See `Seen.rival`."""
+        return self._outcome("rival")
+
+    def _outcome(self, name: str) -> Tensor:
+        assert self.rows.target is not None
+        return self.outcomes[name][self.rows.input_rows, self.rows.target]
 
 
 def look_at(
@@ -94,19 +101,32 @@ def look_at(
         graded: Whether gradients are taken.
 
     Raises:
-        IncompatibleError: A layer cannot be watched, or does not depend on the input.
+        IncompatibleError: A layer cannot be watched, or does not depend on the input; the target has no rivals.
         ModelError: The model refuses the inputs, or a score is not finite.
     """
     layers = list(dict.fromkeys(layer for one in rows for layer in one.objective.layers))
-    scored = any(one.objective.reads_score for one in rows)
+    scored = any(one.objective.reads_score or one.objective.reads_rival for one in rows)
     output, capture = forward_pass(session, inputs, layers, scored=graded, whole=scored)
     records = {layer: capture.record(layer) for layer in layers}
-    scores = finite_scores(session, output) if scored and output is not None else None
+    outcomes = _outcomes(session, output, rows) if scored and output is not None else {}
     if not graded:
         with torch.no_grad():
             shown = {layer: record.values for layer, record in records.items()}
-            return Look(_values(rows, pictures, step, shown, scores), scores)
-    return _graded(session, pictures, inputs, rows, step, records, scores)
+            return Look(_values(rows, pictures, step, shown, outcomes), outcomes.get("score"))
+    return _graded(session, pictures, inputs, rows, step, records, outcomes)
+
+
+def _outcomes(session: Session, output: Tensor, rows: Sequence[Rows]) -> dict[str, Tensor]:
+    """What objectives read of the output, each (inputs, K): `score`, and `rival` where one reads it."""
+    found = {"score": finite_scores(session, output)}
+    if any(one.objective.reads_rival for one in rows):
+        if session.bound.rival is None:
+            raise IncompatibleError(
+                "the objective compares the score with those of other classes; only targets of kind 'class', of a "
+                "model that classifies whole images, have these"
+            )
+        found["rival"] = session.bound.rival(output)
+    return found
 
 
 def _graded(
@@ -116,20 +136,21 @@ def _graded(
     rows: Sequence[Rows],
     step: int,
     records: dict[str, Record],
-    scores: Tensor | None,
+    outcomes: dict[str, Tensor],
 ) -> Look:
     """The same with gradients: from the objectives to what they read, and from there to the inputs."""
     leaves = {layer: record.values.requires_grad_() for layer, record in records.items()}
-    score_leaf = None if scores is None else scores.detach().requires_grad_()
-    values = _values(rows, pictures, step, leaves, score_leaf)
-    read = [pictures, *leaves.values(), *([] if score_leaf is None else [score_leaf])]
+    ending = {name: outcome.detach().requires_grad_() for name, outcome in outcomes.items()}
+    values = _values(rows, pictures, step, leaves, ending)
+    read = [pictures, *leaves.values(), *ending.values()]
     at_pictures, *starts = torch.autograd.grad(values.sum(), read, allow_unused=True)
-    ends = [*(_edge(layer, record) for layer, record in records.items()), *([] if scores is None else [scores])]
+    ends = [*(_edge(layer, record) for layer, record in records.items()), *outcomes.values()]
     known: list[tuple[Any, Tensor]] = [(e, s) for e, s in zip(ends, starts, strict=True) if s is not None]
     at_inputs = None
     if known:
         session.runner.passes.backward += len(inputs)
         (at_inputs,) = torch.autograd.grad([e for e, _ in known], [inputs], [s for _, s in known])
+    scores = outcomes.get("score")
     return Look(values.detach(), None if scores is None else scores.detach(), at_pictures, at_inputs)
 
 
@@ -140,11 +161,11 @@ def _edge(layer: str, record: Record) -> Any:
 
 
 def _values(
-    rows: Sequence[Rows], pictures: Tensor, step: int, activations: dict[str, Tensor], scores: Tensor | None
+    rows: Sequence[Rows], pictures: Tensor, step: int, activations: dict[str, Tensor], outcomes: dict[str, Tensor]
 ) -> Tensor:
     found = []
     for one in rows:
         mine = pictures[one.picture_rows]
-        value = one.objective.value(_Seen(one, mine, step, activations, scores))
+        value = one.objective.value(_Seen(one, mine, step, activations, outcomes))
         found.append(value.expand(len(mine)) if value.ndim == 0 else value)
     return torch.cat(found)

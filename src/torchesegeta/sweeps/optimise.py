@@ -67,6 +67,15 @@ class Optimise(Sweep):
         """Inputs of the model that a picture makes."""
         return 1 if self.exposure is None else self.exposure.views
 
+    @property
+    def needs_ends(self) -> bool:
+        """Where pictures may show nothing of the image: whether they do is then compared."""
+        return self.exposure is not None and self.exposure.has_empty
+
+    def ends(self, image: Tensor, key: str) -> list[Tensor]:
+        """What the model is shown where a picture shows nothing of the image."""
+        return [self.exposure.empty(image)] if self.exposure is not None and self.exposure.has_empty else []
+
     def points(self, image: Tensor, key: str) -> Points:
         """See `Sweep.points`."""
         return self.pictured(image, key)
@@ -77,11 +86,11 @@ class Optimise(Sweep):
         return Pictured(image, f"{key}|{same!r}")
 
     def passes(self, targets: int, reads: Sequence[Read], count: int | None = None) -> dict[str, int]:
-        """See `Sweep.passes`: of every picture, with a look at it when it is done."""
+        """See `Sweep.passes`: of every picture, with a look at it when it is done, and of both ends."""
         steps = self.steps if count is None else count
         places = sum(targets if read & NEEDS_SCORE else 1 for read in reads)
         pictures = self.views * self.pictures * places
-        return {"forward": pictures * (steps + 1), "backward": pictures * steps}
+        return {"forward": pictures * (steps + 1) + (2 if self.needs_ends else 0), "backward": pictures * steps}
 
 
 class Pictured(Points):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import accumulate, pairwise
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from torchesegeta.draws import generator
 from torchesegeta.errors import EsegetaError, IncompatibleError
+from torchesegeta.optimisation.exposures import Expose
 from torchesegeta.optimisation.parameterisations import Blank, Canvas
 from torchesegeta.optimisation.transforms import fit
 from torchesegeta.sweeps.base import Continued, Reader
@@ -83,6 +84,11 @@ class Studio:
         self.progress, self.deadline = progress, deadline
         self.done = self.planned = self.left = 0
 
+    @cached_property
+    def expose(self) -> Expose | None:
+        """What makes the model's inputs of pictures; None: they are the pictures."""
+        return None if self.sweep.exposure is None else self.sweep.exposure.over(self.session.data)
+
     def solve(self, orders: Sequence[Order]) -> None:
         """Solve some problems, and hand out what came of them."""
         self.left = len(orders)
@@ -99,6 +105,8 @@ class Studio:
             objective, shape = problem.objective, problem.shape or tuple(self.session.data.shape)
             started = problem.start is not None
             key = (objective.layers, objective.reads_score, shape, problem.pictures, started, problem.steps)
+            reads = (objective.layers, objective.reads_score, objective.reads_rival)
+            key = (reads, shape, problem.pictures, problem.start is None)
             groups.setdefault(key, []).append(order)
         return list(groups.values())
 
@@ -151,8 +159,7 @@ class Batch:
             Rows(order.problem.objective, range(*ends), self.sweep.views, order.reader.target)
             for order, ends in zip(orders, pairwise(edges), strict=True)
         ]
-        exposure, data = self.sweep.exposure, self.session.data
-        self.expose = None if exposure is None else exposure.over(data)
+        self.expose = studio.expose
 
     def solve(self) -> list[Result | Missed]:
         """Make the steps.

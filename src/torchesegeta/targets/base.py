@@ -96,6 +96,7 @@ class BoundTarget:
         differentiable: False for piecewise constant scores, which no gradient sweep can explain.
         linear: Whether the scores are linear in the raw output.
         incompatible: Why a score cannot be explained in this image, by name.
+        rival: Raw output to the best score of any other class, (B, K); None where other classes do not compete.
     """
 
     names: tuple[str, ...]
@@ -104,6 +105,7 @@ class BoundTarget:
     differentiable: bool = True
     linear: bool = True
     incompatible: dict[str, str] = field(default_factory=dict)
+    rival: Callable[[Tensor], Tensor] | None = None
 
 
 class Target(Strict, ABC):

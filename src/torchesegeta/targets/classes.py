@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -43,6 +45,7 @@ class ClassTarget(Target):
             tuple(indices),
             lambda raw: class_scores(raw, info, self.score)[:, indices],
             linear=self.score == "logit",
+            rival=lambda raw: _best_others(class_scores(raw, info, self.score), indices),
         )
 
     def _indices(self, output: Tensor, info: OutputInfo) -> list[int]:
@@ -54,3 +57,9 @@ class ClassTarget(Target):
     def class_references(self) -> tuple[ClassReference, ...]:
         """See `Target.class_references`."""
         return self.classes or ()
+
+
+def _best_others(scores: Tensor, indices: Sequence[int]) -> Tensor:
+    """Of scores (B, classes) the best but for each given class: (B, K)."""
+    others = [torch.cat([scores[:, :k], scores[:, k + 1 :]], 1).amax(1) for k in indices]
+    return torch.stack(others, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -14,10 +15,15 @@ class Exposure(ABC):
     """A frozen, hashable value; nothing about it is random.
 
     Attributes:
-        views: How many inputs of the model a picture makes.
+        has_empty: Whether pictures may show nothing of the image.
     """
 
-    views: int
+    has_empty: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def views(self) -> int:
+        """How many inputs of the model a picture makes."""
 
     @abstractmethod
     def over(self, image: Tensor) -> Expose:
@@ -26,3 +32,11 @@ class Exposure(ABC):
         Args:
             image: (C, *spatial), the image explained.
         """
+
+    def empty(self, image: Tensor) -> Tensor:
+        """What the model is shown where a picture shows nothing of the image: (C, *spatial).
+
+        Args:
+            image: (C, *spatial), the image explained.
+        """
+        raise TypeError(f"{type(self).__name__} always shows something of the image")

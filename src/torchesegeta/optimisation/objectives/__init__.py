@@ -2,6 +2,7 @@
 
 from torchesegeta.optimisation.objectives.alignment import Alignment
 from torchesegeta.optimisation.objectives.alpha_norm import AlphaNorm
+from torchesegeta.optimisation.objectives.area import Area
 from torchesegeta.optimisation.objectives.base import Constant, Objective, Product, Seen, Sum
 from torchesegeta.optimisation.objectives.channel import Channel
 from torchesegeta.optimisation.objectives.cosine import Cosine
@@ -12,13 +13,15 @@ from torchesegeta.optimisation.objectives.in_units import InUnits
 from torchesegeta.optimisation.objectives.interpolate import Interpolate
 from torchesegeta.optimisation.objectives.match import Match
 from torchesegeta.optimisation.objectives.neuron import Neuron
-from torchesegeta.optimisation.objectives.score import Score
+from torchesegeta.optimisation.objectives.score import Rival, Score
 from torchesegeta.optimisation.objectives.total_variation import TotalVariation
+from torchesegeta.optimisation.objectives.views import OverViews
 from torchesegeta.optimisation.objectives.weighted import Weighted, Window
 
 __all__ = [
     "Alignment",
     "AlphaNorm",
+    "Area",
     "Channel",
     "Constant",
     "Cosine",
@@ -30,7 +33,9 @@ __all__ = [
     "Match",
     "Neuron",
     "Objective",
+    "OverViews",
     "Product",
+    "Rival",
     "Score",
     "Seen",
     "Sum",

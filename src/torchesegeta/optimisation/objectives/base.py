@@ -26,6 +26,9 @@ class Seen(Protocol):
     def score(self) -> Tensor:
         """(m,), the target's score."""
 
+    def rival(self) -> Tensor:
+        """(m,), the best score of any other class, where the objective reads it."""
+
 
 class Objective(ABC):
     """A number per picture; objectives add up, and are multiplied by numbers and by each other."""
@@ -38,6 +41,11 @@ class Objective(ABC):
     @property
     def reads_score(self) -> bool:
         """Whether it reads the target's score."""
+        return False
+
+    @property
+    def reads_rival(self) -> bool:
+        """Whether it reads the best score of any other class."""
         return False
 
     @abstractmethod
@@ -97,6 +105,11 @@ class Pair(Objective):
     def reads_score(self) -> bool:
         """Whether one of them does."""
         return self.one.reads_score or self.other.reads_score
+
+    @property
+    def reads_rival(self) -> bool:
+        """Whether one of them does."""
+        return self.one.reads_rival or self.other.reads_rival
 
 
 class Sum(Pair):

@@ -1,4 +1,4 @@
-"""`Score`: the target's score, the same that attribution methods explain."""
+"""`Score`: the target's score, the same that attribution methods explain; `Rival`: the best of other classes."""
 
 from __future__ import annotations
 
@@ -21,3 +21,17 @@ class Score(Objective):
     def value(self, seen: Seen) -> Tensor:
         """See `Objective.value`."""
         return seen.score()
+
+
+@dataclass(frozen=True)
+class Rival(Objective):
+    """The best score of any class other than the target's."""
+
+    @property
+    def reads_rival(self) -> bool:
+        """True."""
+        return True
+
+    def value(self, seen: Seen) -> Tensor:
+        """See `Objective.value`."""
+        return seen.rival()

@@ -1,0 +1,134 @@
+"""Extremal perturbation: the smooth mask of a given area that keeps the score highest (arXiv:1910.08485)."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from torchesegeta.baselines import ZERO, BaselineField, baseline_warning
+from torchesegeta.methods.base import Context, Method
+from torchesegeta.methods.masks import Masks
+from torchesegeta.methods.registry import register
+from torchesegeta.optimisation import Optimiser
+from torchesegeta.optimisation.exposures import Blend, Blurred, Border, Fade, Variant, Veil
+from torchesegeta.optimisation.objectives import Area, Objective, OverViews, Rival, Score
+from torchesegeta.optimisation.parameterisations import SmoothMasks
+from torchesegeta.sweeps import Optimise, Problem, Read, Readout, Sweep
+
+VIEWS: dict[Variant, tuple[float, ...]] = {"preserve": (1.0,), "delete": (-1.0,), "dual": (1.0, -1.0)}
+"""How the scores of what is shown count."""
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+@register("extremal_perturbation")
+class ExtremalPerturbation(Method):
+    """Smooth masks of given areas, optimised so that what they cover keeps the score; their mean is the map."""
+
+    title = "Extremal perturbation"
+    family = "Mask"
+    source = "Fong, Patrick & Vedaldi 2019, arXiv:1910.08485"
+    quantity = "mean mask over the areas"
+    reads = Read.SCORE
+
+    areas: tuple[Share, ...] = Field(
+        (0.05, 0.1, 0.2), min_length=1, description="Shares of the image that masks cover; one mask each."
+    )
+    steps: int = Field(800, ge=1, le=100_000, description="Steps for each area: forward and backward passes.")
+    variant: Variant = Field(
+        "preserve",
+        description="Masks whose inside keeps the score (preserve), whose removal costs it (delete), or both (dual).",
+    )
+    perturbation: Literal["blur", "fade"] = Field(
+        "blur", description="What hides the image: stronger and stronger blur, or a fade to the baseline."
+    )
+    levels: int = Field(8, ge=2, le=64, description="Of blur: copies of the image, from sharp to the strongest blur.")
+    max_blur: float = Field(20.0, gt=0, le=1000, description="Standard deviation of the strongest blur, in voxels.")
+    border: Border = Field(
+        "repeat",
+        description="What blur takes to lie beyond the border: the outermost voxels, or zero (as the published code).",
+    )
+    baseline: BaselineField = Field(ZERO, description="What the image fades to: a value, a name or an image.")
+    reward: Literal["simple", "contrastive"] = Field(
+        "simple", description="The score, or the score less the best one of any other class (targets of kind 'class')."
+    )
+    score_range: float | None = Field(
+        10.0,
+        gt=0,
+        description="The score counts as if it changed by this much from the hidden image to the image, as a class's "
+        "logit does, so that areas are kept for sums over regions and for probabilities too; null: as it is "
+        "(published).",
+    )
+    area_weight: float = Field(
+        300.0, gt=0, le=1e6, description="Weight of a mask's area at the first step; it grows by 1.0035 a step."
+    )
+    cell: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="Voxels between the mask's cells; without: the image's mean size / 32 in 2D, / 24 in 3D.",
+    )
+    sigma: float | None = Field(
+        None, gt=0, le=1024, description="Radius of a cell's influence, in voxels; without: three cells."
+    )
+    margin: bool = Field(
+        False,
+        description="Count areas over the mask's margin beyond the image's border too, as the published code does in "
+        "2D: masks then cover more of the image than 'areas' say.",
+    )
+    learning_rate: float = Field(0.01, gt=0, le=1000, description="Of the optimiser (SGD).")
+
+    @property
+    def signed(self) -> bool:
+        """False: masks lie between 0 and 1."""
+        return False
+
+    @field_validator("areas")
+    @classmethod
+    def _each_once(cls, areas: tuple[float, ...]) -> tuple[float, ...]:
+        for area in areas:
+            if areas.count(area) > 1:
+                raise ValueError(f"the area {area:g} stands {areas.count(area)} times")
+        return areas
+
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """One optimisation, with a mask for each area."""
+        optimiser = Optimiser("sgd", self.learning_rate, momentum=0.9, dampening=0.9)
+        return (Optimise(self.steps, self._masks, optimiser, exposure=self._exposure, pictures=len(self.areas)),)
+
+    @property
+    def _masks(self) -> SmoothMasks:
+        return SmoothMasks(self.cell, self.sigma, self.margin)
+
+    @property
+    def _exposure(self) -> Blend:
+        fade = self.perturbation == "fade"
+        veil: Veil = Fade(self.baseline) if fade else Blurred(self.levels, self.max_blur, self.border)
+        return Blend(veil, self.variant, self._masks)
+
+    def readout(self, context: Context) -> Readout:
+        """(1, *spatial), from 0 to 1."""
+        grid = self._masks.grid(context.shape)
+        reward, shape = self._reward(context), (1, *grid.shape)
+        problems = [Problem(f"area {a:g}", reward + Area(a, self.area_weight), shape=shape) for a in self.areas]
+        return Masks(problems, self.areas, self.variant, grid, _ends(context))
+
+    def _reward(self, context: Context) -> Objective:
+        score: Objective = Score() - Rival() if self.reward == "contrastive" else Score()
+        change = abs(context.score_change or 0.0)
+        unit = self.score_range / change if self.score_range is not None and change else 1.0
+        return OverViews(score, tuple(unit * weight for weight in VIEWS[self.variant]))
+
+    def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
+        """A baseline that is not the background; a target that does not suffer when the image is hidden."""
+        said = [baseline_warning(self.baseline, context.image)] if self.perturbation == "fade" else []
+        if measures.get("score_of_perturbed", -inf) >= measures.get("score_of_image", inf):
+            said.append("the target scores no lower where all of the image is hidden: masks then say little")
+        return [*filter(None, said)]
+
+
+def _ends(context: Context) -> dict[str, float]:
+    assert context.score is not None and context.score_change is not None
+    return {"score_of_image": context.score, "score_of_perturbed": context.score - context.score_change}

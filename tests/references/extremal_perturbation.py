@@ -1,0 +1,122 @@
+"""Smooth masks of given areas that keep, or cost, the score (Fong, Patrick & Vedaldi 2019), one area after another."""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from .record import Score
+
+
+def reference(
+    score: Score,
+    image: Tensor,
+    *,
+    areas: Sequence[float],
+    steps: int,
+    layer: nn.Module | None = None,
+    variant: str = "preserve",
+    perturbation: str = "blur",
+    levels: int = 8,
+    max_blur: float = 20.0,
+    border: str = "repeat",
+    baseline: Tensor | None = None,
+    score_range: float | None = 10.0,
+    cell: int = 1,
+    sigma: float = 3.0,
+) -> Tensor:
+    """The mean of the masks; in 3D each is taken at the cells and interpolated."""
+    if perturbation == "fade":
+        assert baseline is not None
+        seen = [baseline[None], image]
+    else:
+        seen = [blurred(image, max_blur * (1 - n / (levels - 1)), border) for n in range(levels)]
+    with torch.no_grad():
+        change = float(score(image) - score(seen[0]))
+    unit = 1.0 if score_range is None else score_range / abs(change)
+    masks = []
+    for area in areas:
+        render, cells, rate = drawing(tuple(image.shape[2:]), cell, sigma)
+        optimiser = torch.optim.SGD([cells], lr=rate, momentum=0.9, dampening=0.9)
+        for step in range(steps):
+            mask = render()
+            reward = torch.zeros(())
+            if variant != "delete":
+                reward = reward + score(through(mask, seen))
+            if variant != "preserve":
+                reward = reward - score(through(1 - mask, seen))
+            cells.grad = torch.autograd.grad(300 * 1.0035**step * missed(mask, area) - unit * reward, cells)[0]
+            optimiser.step()
+            with torch.no_grad():
+                cells.clamp_(0, 1)
+        masks.append(render().detach())
+    return torch.stack(masks).mean(0)[None]
+
+
+def blurred(image: Tensor, deviation: float, border: str) -> Tensor:
+    """A Gaussian over the spatial axes, cut off at four deviations."""
+    if deviation == 0:
+        return image
+    spread = [0, 0, *[deviation] * (image.ndim - 2)]
+    mode = {"repeat": "nearest", "zero": "constant"}[border]
+    found = gaussian_filter(image.double().numpy(), spread, mode=mode, radius=[math.ceil(4 * s) for s in spread])
+    return torch.from_numpy(found).to(image)
+
+
+def through(mask: Tensor, seen: Sequence[Tensor]) -> Tensor:
+    """Every level as far as the mask is near to it."""
+    place = mask * (len(seen) - 1)
+    return torch.stack([(1 - (place - n).abs()).clamp(min=0) * level for n, level in enumerate(seen)]).sum(0)
+
+
+def missed(mask: Tensor, area: float) -> Tensor:
+    """Mean square from the sorted template, in which equal values share what they should be."""
+    values = mask.flatten().sort().values
+    edge = int(len(values) * (1 - area))
+    wanted = (torch.arange(len(values)) >= edge).float()
+    equal = (values - values[edge]).abs() < 1e-6
+    wanted[equal] = wanted[equal].mean()
+    return (values - wanted).square().mean()
+
+
+def drawing(spatial: tuple[int, ...], cell: int, sigma: float) -> tuple[Callable[[], Tensor], Tensor, float]:
+    """A function that makes the mask, the cells it makes it of, and the rate at which these move."""
+    if len(spatial) == 2:
+        voxels = list(itertools.product(*(range(n) for n in spatial)))
+        counts = [math.ceil(n / cell) for n in spatial]
+    else:
+        counts = [math.ceil((n - 1) / cell) + 1 for n in spatial]
+        voxels = [tuple(cell * i for i in at) for at in itertools.product(*(range(n) for n in counts))]
+    places = list(itertools.product(*(range(n) for n in counts)))
+    cells = torch.ones(len(places), requires_grad=True)
+    kernel, near = kernels(voxels, places, cell, sigma)
+    neighbours = (2 * (1 + math.ceil(sigma / cell)) + 1) ** len(spatial)
+
+    def render() -> Tensor:
+        terms = kernel * cells
+        weights = torch.exp(20 * terms) * near
+        pooled: Tensor = (terms * weights).sum(1) / (weights.sum(1) + neighbours - near.sum(1))
+        if len(spatial) == 2:
+            return pooled.view(spatial)
+        coarse = pooled.view(1, 1, *counts)
+        fine = interpolate(coarse, [cell * (n - 1) + 1 for n in counts], mode="trilinear", align_corners=True)[0, 0]
+        return fine[tuple(slice(n) for n in spatial)]
+
+    return render, cells, 0.01 if len(spatial) == 2 else 0.01 * len(places) / 32**2
+
+
+def kernels(
+    voxels: Sequence[tuple[int, ...]], places: Sequence[tuple[int, ...]], cell: int, sigma: float
+) -> tuple[Tensor, Tensor]:
+    """The kernel of each voxel's distance to each cell, and whether the cell is one of its neighbours."""
+    at, lies = torch.tensor(voxels), cell * torch.tensor(places)
+    reach, whole = 1 + math.ceil(sigma / cell), math.ceil(sigma)
+    shift = whole - cell * (1 + math.ceil((whole + sigma) / cell) - reach) if at.shape[1] == 2 else 0
+    own = (at + shift) // cell
+    near = ((lies // cell - own[:, None]).abs() <= reach).all(2)
+    apart = torch.cdist(at.double(), lies.double())
+    return torch.exp(-2 * (apart / sigma - 0.5).clamp(min=0).square()).float(), near.float()
