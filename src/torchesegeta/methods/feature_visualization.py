@@ -181,6 +181,10 @@ class _Still:
         """See `Seen.score`."""
         raise TypeError("what is seen of a layer has no score")
 
+    def rival(self) -> Tensor:
+        """See `Seen.rival`."""
+        return self.score()
+
 
 class _Gallery(Draft):
     """Pictures of some features of one layer, or of one class."""

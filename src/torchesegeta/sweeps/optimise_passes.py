@@ -103,10 +103,8 @@ class Studio:
         for order in orders:
             problem = order.problem
             objective, shape = problem.objective, problem.shape or tuple(self.session.data.shape)
-            started = problem.start is not None
-            key = (objective.layers, objective.reads_score, shape, problem.pictures, started, problem.steps)
             reads = (objective.layers, objective.reads_score, objective.reads_rival)
-            key = (reads, shape, problem.pictures, problem.start is None)
+            key = (reads, shape, problem.pictures, problem.start is None, problem.steps)
             groups.setdefault(key, []).append(order)
         return list(groups.values())
 

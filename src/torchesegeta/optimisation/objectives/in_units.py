@@ -33,6 +33,11 @@ class InUnits(Objective):
         """Whether the objective does."""
         return self.objective.reads_score
 
+    @property
+    def reads_rival(self) -> bool:
+        """Whether the objective does."""
+        return self.objective.reads_rival
+
     def value(self, seen: Seen) -> Tensor:
         """See `Objective.value`."""
         return self.objective.value(_Rescaled(seen, self.zero, self.one))
@@ -63,3 +68,7 @@ class _Rescaled:
     def score(self) -> Tensor:
         """See `Seen.score`."""
         return self.seen.score()
+
+    def rival(self) -> Tensor:
+        """See `Seen.rival`."""
+        return self.seen.rival()
