@@ -33,7 +33,7 @@ from torchesegeta.sweeps.base import Continued
 from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.memory import PeakMemory
-from torchesegeta.types import Affine, Attribution, Image, Space, Status, covering_affine, layer_affine
+from torchesegeta.types import Affine, Attribution, Image, Status, covering_affine, layer_affine
 
 log = logging.getLogger(__name__)
 
@@ -388,24 +388,18 @@ class _Running:
         context, image = self._context(place, reader.target), self.session.image
         result.covers = part.covers
         result.values, result.affine = values, _grid(result, part, image, tuple(values.shape[1:]))
-        context = self._context(place, reader.target)
-        result.values, result.affine = values, self._grid(result.space, values.shape[1:])
         if part.stopped is not None:
             result.status, result.reason = "partial", part.stopped
         notes = [] if reader.note is None else [reader.note]
         result.measures = {**task.method.measures(values, context), **part.measures}
         result.warnings = (*task.method.cautions(result.measures, context), *part.warnings, *notes)
 
-    def _grid(self, space: Space, shape: Sequence[int]) -> Affine | None:
-        """Place of a map or picture in space: the image's, its layer's, or none for a picture of another size."""
-        image = self.session.image
-        if space == "layer":
-            return layer_affine(image.affine, image.shape, shape)
-        return image.affine if tuple(shape) == image.shape else None
-
 
 def _grid(result: Attribution, part: Part, image: Image, shape: tuple[int, ...]) -> Affine | None:
-    """The place in space of a map, or of a picture."""
+    """Place of a map or picture in space: its layer's, the image's, or none for a picture of another size.
+
+    A picture that covers the image has its field.
+    """
     if result.space == "layer":
         return layer_affine(image.affine, image.shape, shape)
     if result.shows == "map" or shape == image.shape:

@@ -33,8 +33,8 @@ def picture(
 ) -> Tensor | None:
     """(C, *cell), or None where there is no slope: Adam on Σ a·d cos(a, d)^power over the layer's places, from noise.
 
-    A voxel is the image's mean and its parameter in quarters of the image's range. Gradients at the picture are divided
-    by their mean size.
+    A voxel is the image's mean and its parameter in quarters of the image's range. Gradients are divided by
+    their mean size.
     """
     assert set(plain.values()) == {"none", "pixel"}, "no transforms, colours or limits"
     flat = image[0].flatten(1)
@@ -55,8 +55,8 @@ def picture(
         (gradient,) = torch.autograd.grad(-total / len(rows), point)
         if not bool(gradient.any()):
             return None
-        gradient = gradient[0] / gradient.abs().mean()
-        parameters.grad = torch.stack([q * channel for q, channel in zip(quarter, gradient, strict=True)])
+        slopes = torch.stack([q * channel for q, channel in zip(quarter, gradient[0], strict=True)])
+        parameters.grad = slopes / slopes.abs().mean()
         adam.step()
     return shown()
 

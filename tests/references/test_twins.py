@@ -100,7 +100,7 @@ OF_TARGETS: Row = {"of": "target", "octaves": 2, "steps": 3}
 DREAMS_OF_TARGETS: list[Row] = [OF_TARGETS, {**OF_TARGETS, "keep_in_range": False}]
 CELLS: Row = {
     **{"steps": 2, "transforms": "none", "parameterisation": "pixel", "colours": "none", "value_range": "none"},
-    **{"cell_size": 7, "learning_rate": 1e-3, "cosine_power": 1.0},
+    **{"cell_size": 7, "learning_rate": 3e-4, "cosine_power": 1.0},
 }
 """Adam's first steps are signs of gradients: small ones keep those near 0 within rounding."""
 BLOCKS: list[Row] = [{**CELLS, "components": count, "iterations": 2000} for count in (1, 3)]
