@@ -31,17 +31,17 @@ class ClassImage(Method):
     reads = Read.SCORE
     of_model: ClassVar[bool] = True
 
-    steps: int = Field(100, ge=1, le=100_000, description="Steps: forward and backward passes.")
+    steps: int = Field(150, ge=1, le=100_000, description="Steps: forward and backward passes.")
     learning_rate: float = Field(
         0.02, gt=0, le=100, description="Of the optimiser (Adam), as a share of the image's range."
     )
     start: tuple[Share, Share] = Field(
-        (0.0, 1.0), description="The noise that it starts from lies between these shares of the image's range."
+        (0.4, 0.6), description="The noise that it starts from lies between these shares of the image's range."
     )
     decay: float = Field(
         1e-3, ge=0, lt=1, description="How far a step draws the picture towards the image's mean (L2 penalty); 0: not."
     )
-    blur: float = Field(0.5, ge=0, le=100, description="Gaussian that smooths the picture, in voxels; 0: none.")
+    blur: float = Field(1.0, ge=0, le=100, description="Gaussian that smooths the picture, in voxels; 0: none.")
     blur_every: int = Field(4, ge=1, description="Steps from one smoothing to the next.")
     keep_in_range: bool = Field(True, description="Keep values within the image's range.")
 

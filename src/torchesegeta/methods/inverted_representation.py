@@ -31,7 +31,7 @@ class InvertedRepresentation(LayerMethod):
     title = "Inverted representation"
     family = "Feature visualisation"
     source = "Mahendran and Vedaldi 2014, arXiv:1412.0035"
-    quantity = "image with the same representation"
+    quantity = "what the layer still knows of the image"
     shows = "picture"
     reads = Read.ACTIVATION
 
