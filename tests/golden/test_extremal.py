@@ -88,6 +88,7 @@ def ours(entry: Entry) -> Attribution:
         "border": "zero",
         "reward": asked["reward"],
         "score_range": None,
+        "area_growth": 1.0035,
         "cell": asked["step"],
         "sigma": asked["sigma"],
         "margin": True,

@@ -25,7 +25,8 @@ def reference(
     max_blur: float = 20.0,
     border: str = "repeat",
     baseline: Tensor | None = None,
-    score_range: float | None = 10.0,
+    score_range: float | None = 100.0,
+    area_growth: float | None = None,
     cell: int = 1,
     sigma: float = 3.0,
 ) -> Tensor:
@@ -37,6 +38,7 @@ def reference(
         seen = [blurred(image, max_blur * (1 - n / (levels - 1)), border) for n in range(levels)]
     with torch.no_grad():
         change = float(score(image) - score(seen[0]))
+    growth = area_growth or 160 ** (1 / steps)
     unit = 1.0 if score_range is None else score_range / abs(change)
     masks = []
     for area in areas:
@@ -49,7 +51,7 @@ def reference(
                 reward = reward + score(through(mask, seen))
             if variant != "preserve":
                 reward = reward - score(through(1 - mask, seen))
-            cells.grad = torch.autograd.grad(300 * 1.0035**step * missed(mask, area) - unit * reward, cells)[0]
+            cells.grad = torch.autograd.grad(300 * growth**step * missed(mask, area) - unit * reward, cells)[0]
             optimiser.step()
             with torch.no_grad():
                 cells.clamp_(0, 1)

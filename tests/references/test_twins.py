@@ -58,10 +58,12 @@ RISE: list[Row] = [
     {"masks": 5, "cells": 4, "baseline": baseline, "normalise": "expected", "share": 0.3},
     {"masks": 4, "cells": 2, "normalise": "count"},
 ]
+FADE: Row = {"perturbation": "fade", "baseline": baseline}
+DELETE: Row = {"variant": "delete", "levels": 3, "border": "zero"}
 EXTREMAL: list[Row] = [
     {"areas": [0.2, 0.4], "steps": 4, "max_blur": 3.0},
-    {"areas": [0.3], "steps": 3, "variant": "delete", "cell": 2, "sigma": 3.5, "levels": 3, "border": "zero"},
-    {"areas": [0.3], "steps": 3, "variant": "dual", "perturbation": "fade", "baseline": baseline, "score_range": None},
+    {**DELETE, "areas": [0.3], "steps": 2, "area_growth": 1.0035, "cell": 2, "sigma": 3.5},
+    {**FADE, "areas": [0.3], "steps": 3, "variant": "dual", "score_range": None, "area_growth": 1.0035},
 ]
 REVEAL: Row = {"rule": "reveal_cancel"}
 CONTRAST: list[Row] = [{"baseline": baseline}, REVEAL, {"baseline": baseline, **REVEAL}]

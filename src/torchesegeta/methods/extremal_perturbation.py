@@ -1,4 +1,8 @@
-"""Extremal perturbation: the smooth mask of a given area that keeps the score highest (arXiv:1910.08485)."""
+"""Extremal perturbation: the smooth mask of a given area that keeps the score highest (arXiv:1910.08485).
+
+The published code mirrors the image at every other step; here it never is, for a score that is bound to a region would
+then be read at another place.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,9 @@ from torchesegeta.sweeps import Optimise, Problem, Read, Readout, Sweep
 
 VIEWS: dict[Variant, tuple[float, ...]] = {"preserve": (1.0,), "delete": (-1.0,), "dual": (1.0, -1.0)}
 """How the scores of what is shown count."""
+
+GROWTH = 160.0
+"""Of the area's weight over all steps, where no growth is given."""
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -55,14 +62,18 @@ class ExtremalPerturbation(Method):
         "simple", description="The score, or the score less the best one of any other class (targets of kind 'class')."
     )
     score_range: float | None = Field(
-        10.0,
+        100.0,
         gt=0,
-        description="The score counts as if it changed by this much from the hidden image to the image, as a class's "
-        "logit does, so that areas are kept for sums over regions and for probabilities too; null: as it is "
-        "(published).",
+        description="The score counts as if it changed by this much from the hidden image to the image, so that sums "
+        "over regions, logits and probabilities hold out alike against the area; null: as it is (published).",
     )
-    area_weight: float = Field(
-        300.0, gt=0, le=1e6, description="Weight of a mask's area at the first step; it grows by 1.0035 a step."
+    area_weight: float = Field(300.0, gt=0, le=1e6, description="Weight of a mask's area at the first step.")
+    area_growth: float | None = Field(
+        None,
+        ge=1,
+        le=10,
+        description="By which the area's weight grows from step to step; without: 160-fold over the steps, from where "
+        "the score decides to where the area does (published, for scores as they are: 1.0035).",
     )
     cell: int | None = Field(
         None,
@@ -112,8 +123,11 @@ class ExtremalPerturbation(Method):
         """(1, *spatial), from 0 to 1."""
         grid = self._masks.grid(context.shape)
         reward, shape = self._reward(context), (1, *grid.shape)
-        problems = [Problem(f"area {a:g}", reward + Area(a, self.area_weight), shape=shape) for a in self.areas]
+        problems = [Problem(f"area {a:g}", reward + self._area(a), shape=shape) for a in self.areas]
         return Masks(problems, self.areas, self.variant, grid, _ends(context))
+
+    def _area(self, share: float) -> Objective:
+        return Area(share, self.area_weight, self.area_growth or GROWTH ** (1 / self.steps))
 
     def _reward(self, context: Context) -> Objective:
         score: Objective = Score() - Rival() if self.reward == "contrastive" else Score()
