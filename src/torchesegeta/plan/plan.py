@@ -189,8 +189,8 @@ def _probe_first(
             return session, _probe(parsed, session), problems
         except (InputError, ModelError) as error:
             problems.append(type(error)(str(error)))  # without its traceback, which keeps half-read files open
-    first = problems[0]
-    raise InputError(f"images[0]: {first}") if isinstance(first, InputError) else first
+    field = "model." if str(problems[0]).startswith("output ") else "images[0]: "
+    raise type(problems[0])(f"{field}{problems[0]}")
 
 
 def _probe(parsed: Sequence[Wanted], session: Session) -> list[LayerInfo]:

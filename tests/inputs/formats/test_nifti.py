@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,19 @@ def test_affine_that_cannot_be_inverted_is_refused(tmp_path: Path) -> None:
 def test_truncated(noise: NDArray[np.int16], tmp_path: Path) -> None:
     whole, part = tmp_path / "whole.nii.gz", tmp_path / "part.nii.gz"
     nibabel.save(nibabel.Nifti1Image(noise, np.eye(4)), whole)
-    for share in (0, 0.3, 0.9):
-        part.write_bytes(whole.read_bytes()[: int(share * whole.stat().st_size)])
+    size = whole.stat().st_size
+    for length in (0, int(0.3 * size), int(0.9 * size), size - 1):
+        part.write_bytes(whole.read_bytes()[:length])
         with pytest.raises(InputError, match="part.nii.gz cannot be read as NIfTI; is it complete"):
             read_file(part)
+
+
+def test_a_changed_byte(noise: NDArray[np.int16], tmp_path: Path) -> None:
+    content = gzip.compress(nibabel.Nifti1Image(noise, np.eye(4)).to_bytes(), compresslevel=0)
+    path = tmp_path / "a.nii.gz"
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read_file(path).values[0], noise)
+    place = len(content) - 100
+    path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    with pytest.raises(InputError, match=r"a.nii.gz cannot be read as NIfTI; .* \(CRC check failed"):
+        read_file(path)

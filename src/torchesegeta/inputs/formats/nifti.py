@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torchesegeta.errors import InputError
 from torchesegeta.inputs.source import Source
 from torchesegeta.types import Affine, Grid
 
+BLOCK = 2**20
 MILLIMETRES = {"meter": 1e3, "micron": 1e-3}
 
 
@@ -27,6 +29,8 @@ def read(path: Path) -> Source:
     import nibabel
 
     file: Any = nibabel.load(path, mmap=False)
+    if path.suffix.lower() == ".gz":
+        _check_whole(path)
     values = _channels_first(_real(np.asanyarray(file.dataobj), path), path)
     affine = affine_of(file.header)
     if not np.isfinite(affine).all() or np.linalg.det(affine) == 0:
@@ -39,6 +43,18 @@ def affine_of(header: Any) -> Affine:
     affine = np.array(header.get_best_affine(), dtype=np.float64)
     affine[:3] *= MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)
     return affine
+
+
+def _check_whole(path: Path) -> None:
+    """Read a compressed file to its end, where its checksum is: nibabel stops at the last voxel.
+
+    Raises:
+        EOFError: It ends too early.
+        OSError: The checksum is another.
+    """
+    with gzip.open(path) as stream:
+        while stream.read(BLOCK):
+            pass
 
 
 def _real(values: NDArray[Any], path: Path) -> NDArray[Any]:
