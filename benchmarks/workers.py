@@ -61,7 +61,7 @@ class Times:
 
 def worker_rows(pairs: int, quick: bool) -> Iterator[Row]:
     """Small pictures, whose maps take as long to draw and to write as to compute."""
-    images, pairs = (2, 1) if quick else (24, min(pairs, 5))
+    images, pairs = (2, 1) if quick else (16, min(pairs, 5))
     runs = [(_run(images, 1), _run(images, 2)) for _ in range(pairs)]
     shares = [one.waiting / one.working for one, _ in runs]
     long = runs[0][0]
