@@ -45,7 +45,7 @@ class Net(nn.Module):
             Path(self.hold).with_suffix(".reached").touch()
             while Path(self.hold).exists():
                 if self.native:
-                    ctypes.PyDLL(None).sleep(1)  # in native code, with the interpreter's lock held
+                    ctypes.PyDLL(None).sleep(200)  # in native code, with the interpreter's lock held
                 time.sleep(0.02)
         if x.shape[2] < self.least:
             raise ValueError("too thin")
