@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
+import fcntl
 import os
-import signal
 import sys
 import threading
 import traceback
@@ -12,13 +11,11 @@ from collections.abc import Callable
 from contextlib import closing
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from torchesegeta.execute.events import Command, Message
 from torchesegeta.execute.log import Level
-
-DIE_WITH_PARENT = 1
-"""`PR_SET_PDEATHSIG` of Linux."""
 
 
 def work(config: str, level: Level, number: int, connection: Connection) -> None:
@@ -86,13 +83,15 @@ def report_errors(
 
 def _end_with_parent() -> None:
     """End this process when its coordinator is gone, whatever it is doing: nobody would stop it any more."""
-    if sys.platform == "linux":  # also in native code that never lets a thread run: the fork server ends first
-        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
-    threading.Thread(target=_wait_for_parent, daemon=True).start()
-
-
-def _wait_for_parent() -> None:
     parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    if parent is None:
+        return
+    if sys.platform == "linux":  # SIGIO ends also native code that never lets a thread run
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, fcntl.fcntl(parent.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
+    threading.Thread(target=_wait_for, args=(parent,), daemon=True).start()
+
+
+def _wait_for(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
