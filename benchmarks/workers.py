@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -61,6 +62,7 @@ class Times:
 
 def worker_rows(pairs: int, quick: bool) -> Iterator[Row]:
     """Small pictures, whose maps take as long to draw and to write as to compute."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the fork server, which starts now: a worker leaves the other cores idle
     images, pairs = (2, 1) if quick else (16, min(pairs, 5))
     runs = [(_run(images, 1), _run(images, 2)) for _ in range(pairs)]
     shares = [one.waiting / one.working for one, _ in runs]
@@ -72,7 +74,7 @@ def worker_rows(pairs: int, quick: bool) -> Iterator[Row]:
     ratio = ratio_of([(one.working, two.working) for one, two in runs])
     spread = f"{ratio.low:.2f}–{ratio.high:.2f}"
     times = f"{ratio.median:.2f} × as fast"
-    yield Row("two workers on the CPU", "one worker", times, spread, "≥ 1.5 ×", ratio.median >= 1.5)
+    yield Row("two workers of one thread each", "one worker", times, spread, "≥ 1.5 ×", ratio.median >= 1.5)
     ready = sorted(one.ready for one, _ in runs)
     yield Row(
         "from the start to the first job", "", f"{np.median(ready):.1f} s", f"{ready[0]:.1f}–{ready[-1]:.1f}", "", None
