@@ -16,6 +16,7 @@ from benchmarks.rules import rule_rows
 from benchmarks.speed import alone_rows, gradient_rows, path_rows
 from benchmarks.startup import startup_rows
 from benchmarks.table import Row, Table, head, line, machine
+from benchmarks.workers import worker_rows
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -36,6 +37,7 @@ SECTIONS: dict[str, Callable[[int, bool], Iterable[Row]]] = {
     "masks": mask_rows,
     "pictures": picture_rows,
     "startup": startup_rows,
+    "workers": worker_rows,
 }
 """Each takes the number of interleaved pairs of short passes and whether it is only to show that it runs."""
 

@@ -305,6 +305,15 @@ def test_a_picture_of_another_size_has_no_place_in_space(
     assert small.values is not None and small.values.shape[1:] == (4, 4, 4) and small.of_model
 
 
+def test_a_bar_shows_how_far_the_sweeps_are(classifier: Net, image: Tensor, capsys: pytest.CaptureFixture[str]) -> None:
+    methods: list[Any] = ["saliency", "gradcam", {"name": "vargrad", "samples": 3}]
+    te.explain(classifier, image, methods, layers="encoder.0")
+    assert capsys.readouterr().err == ""
+    te.explain(classifier, image, methods, layers="encoder.0", progress=True)
+    said = capsys.readouterr().err
+    assert "[1/2] image: saliency and 1 more" in said and "[2/2] image: vargrad" in said
+
+
 def test_import_is_light() -> None:
     script = "import sys, torchesegeta; print(sorted({'torch', 'monai', 'matplotlib', 'skimage'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -13,11 +13,12 @@ from typer.testing import CliRunner, Result
 import torchesegeta as te
 from torchesegeta import console
 from torchesegeta.cli import app
-from torchesegeta.execute import Event, Listener, Outcome
-from torchesegeta.execute.worker import report_errors
+from torchesegeta.execute import Event, Listener, Outcome, execute
+from torchesegeta.execute.log import Level
 from torchesegeta.models import load_model
 
 from .execute.project import Project
+from .execute.thread import WorkerThread
 
 
 @pytest.fixture
@@ -33,20 +34,10 @@ def esegeta(*arguments: object) -> Result:
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs happen in this process."""
 
-    def execute(config: Path, listen: Listener) -> Outcome:
-        events: list[Event] = []
+    def here(config: Path, listen: Listener, *, level: Level) -> Outcome:
+        return execute(config, listen, level=level, hire=lambda number: WorkerThread(config, number, level))
 
-        def note(event: Event) -> None:
-            events.append(event)
-            listen(event)
-
-        report_errors(config, (), note)
-        last = events[-1]
-        if last["kind"] == "finished":
-            return Outcome("finished", counts=last["counts"], report=Path(last["report"]))
-        return Outcome("refused" if last["kind"] == "refused" else "broken", last["text"])
-
-    monkeypatch.setattr(console, "execute", execute)
+    monkeypatch.setattr(console, "execute", here)
 
 
 def test_version_and_help() -> None:
@@ -130,16 +121,37 @@ def event(**fields: Any) -> Event:
     return fields  # type: ignore[return-value]
 
 
-def test_bars_tell_how_much_is_done(recorded: tuple[Console, Callable[[], str]]) -> None:
+def test_the_table_tells_how_much_is_done_and_who_is_at_what(recorded: tuple[Console, Callable[[], str]]) -> None:
     bars = console.Bars(recorded[0])
-    bars.show(event(kind="started", folder="run", jobs=2, passes=40, warnings=[]))
-    bars.show(event(kind="job", image="a", labels=["saliency", "gradcam"], number=1, passes=10))
-    bars.show(event(kind="progress", done=1, total=1))
-    bars.show(event(kind="job", image="a", labels=["vargrad"], number=2, passes=30))
-    bars.show(event(kind="progress", done=2, total=4))
-    whole, present = bars.bars.tasks
-    assert (whole.description, whole.completed, whole.total) == ("sweep 2 of 2", 25, 40)
-    assert (present.description, present.completed, present.total) == ("a: vargrad", 0.5, 1)
+    bars.show(event(kind="started", folder="run", jobs=2, passes=40, warnings=[], devices=["cpu", "cuda:0"]))
+    bars.show(event(kind="image", image="a", worker=0))
+    bars.show(event(kind="job", image="a", labels=["saliency", "gradcam"], number=1, jobs=2, passes=10, worker=0))
+    bars.show(event(kind="job", image="a", labels=["vargrad"], number=2, jobs=2, passes=30, worker=1))
+    bars.show(event(kind="progress", done=2, total=4, worker=1))
+    whole, first, second = bars.table.tasks
+    assert (whole.description, whole.completed, whole.total) == ("job 2 of 2", 15, 40)
+    assert (first.description, first.fields["device"]) == ("a: saliency and 1 more", "cpu")
+    assert (second.description, second.completed, second.total) == ("a: vargrad", 15, 30)
+    bars.show(event(kind="done", worker=0))
+    assert bars.table.tasks[0].completed == 25 and not bars.table.tasks[1].visible
+    recorded[0].print(bars.table.get_renderable())
+    assert "cuda:0" in recorded[1]()
+
+
+def test_a_quiet_run_says_only_what_goes_wrong(project: Project, here: None) -> None:
+    assert esegeta("run", "--quiet", project.config(methods=["saliency"])).stderr == ""
+    (project.folder / "b.nii.gz").write_bytes((project.folder / "b.nii.gz").read_bytes()[:700])
+    images = [{"path": "a.nii.gz"}, {"path": "b.nii.gz"}]
+    result = esegeta("run", "--quiet", project.config(images=images, methods=["saliency"], output="other"))
+    assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["failed", "1 failed, 1 ok; report"]
+
+
+def test_the_log_has_a_level(project: Project, here: None) -> None:
+    assert esegeta("run", "--log-level", "warning", project.config(methods=["saliency"])).exit_code == 0
+    log = project.output / "log.txt"
+    assert not log.exists() or "INFO" not in log.read_text()
+    result = esegeta("run", "--log-level", "warn", project.config())
+    assert result.exit_code == 2 and "warning" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,18 @@ def plan(tmp_path: Path) -> overview.Row:
         return overview.plan_rows(made)
 
 
+def test_the_plan_tells_of_workers_and_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    execution = {"devices": "auto", "workers_per_device": 3, "timeout_s": 90}
+    with planned(load_config(Project(tmp_path).config(execution=execution))) as made:
+        rows = overview.plan_rows(made)
+    assert len(rows["workers"]) % 3 == 0 and rows["timeout_s"] == 90
+    overview.print_plan({**rows, "workers": ["cuda:0", "cuda:1", "cuda:0", "cuda:1"], "seconds": 40.0})
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Workers: 2 on cuda:0, 2 on cuda:1." in text
+    assert "The workers share them: 10.0 s at best" in text
+    assert "The run ends after 1 min 30 s at the latest" in text
+
+
 def test_a_method_that_does_not_exist_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match="method 'saliancy' does not exist; nearest: 'saliency'"):
         overview.method_rows("saliancy")

@@ -73,6 +73,8 @@ def _named(name: str) -> dict[str, str]:
         ({"target": 7}, "target: class 7 does not exist; the model has the classes 0 to 2"),
         ({"preprocess": [{"name": "ScaleIntensty"}]}, "preprocess[0]: transform 'ScaleIntensty' does not exist; near"),
         ({"execution": {"devices": ["gpu"]}}, "execution.devices[0]: 'gpu' is not a device; allowed: 'cpu'"),
+        ({"execution": {"devices": ["cpu", "cpu:0"]}}, "execution.devices[1]: 'cpu:0' stands twice; 'workers_per_dev"),
+        ({"execution": {"devices": ["auto", "cpu"]}}, "execution.devices[0]: 'auto' is not a device; allowed: 'cpu'"),
         ({"execution": {"devices": ["cuda:9"]}}, "execution.devices[0]: 'cuda:9' is not available here"),
         ({"images": [{"path": "aa.nii.gz"}]}, "images[0].path[0]: file 'aa.nii.gz' does not exist in"),
         ({"images": [{"path": "a.nii.gz", "label": "c.nii.gz"}]}, "images[0].label: file 'c.nii.gz' does not exist"),

@@ -16,7 +16,9 @@ import torch
 import torchesegeta as te
 from torchesegeta.attributions import Attributions
 from torchesegeta.errors import ConfigError, StoreError
-from torchesegeta.store import Store, check_folder, describe, file_stem, read_manifest, read_run, slug
+from torchesegeta.ledger import Ledger, check_folder, read_manifest, read_run
+from torchesegeta.ledger.records import to_line
+from torchesegeta.store import describe, file_stem, save_map, slug, write_sidecar
 from torchesegeta.types import Attribution, Grid, Image
 
 AFFINE = np.array([[0, -0.5, 0, 11], [0.7, 0, 0, -20], [0, 0, 1.2, 5], [0, 0, 0, 1]], dtype=float)
@@ -43,22 +45,22 @@ def image() -> Image:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "run") as opened:
+def store(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger.open(tmp_path / "run") as opened:
         yield opened
 
 
-def put(store: Store, image: Image | None, **changes: Any) -> dict[str, Any]:
+def put(store: Ledger, image: Image | None, **changes: Any) -> dict[str, Any]:
     """Store a map and close its task."""
     one = attribution(**changes)
     record = describe(one)
-    store.save(one, image, record)
-    store.add(record)
-    store.close_task(one.image, one.method, one.label)
+    save_map(store.folder, one, image, record, "sum")
+    write_sidecar(store.folder, record)
+    store.close_task(one.image, one.method, one.label, [record])
     return record
 
 
-def test_a_map_its_sidecar_and_its_line_agree(store: Store, image: Image) -> None:
+def test_a_map_its_sidecar_and_its_line_agree(store: Ledger, image: Image) -> None:
     record = put(store, image)
     path = store.folder / record["files"]["values"]
     assert path.name == "saliency__white_matter.nii.gz"
@@ -72,7 +74,7 @@ def test_a_map_its_sidecar_and_its_line_agree(store: Store, image: Image) -> Non
     np.testing.assert_allclose(nibabel.load(path).affine, AFFINE)
 
 
-def test_measures_that_json_cannot_hold_become_null_with_a_warning(store: Store, image: Image) -> None:
+def test_measures_that_json_cannot_hold_become_null_with_a_warning(store: Ledger, image: Image) -> None:
     parameters = {"sigma": math.inf, "steps": [1, math.nan]}
     put(store, image, measures={"gap": math.nan, "share": np.float32(0.5)}, parameters=parameters)
     text = (store.folder / "manifest.jsonl").read_text()
@@ -93,56 +95,46 @@ def test_measures_that_json_cannot_hold_become_null_with_a_warning(store: Store,
         (["incompatible"], "incompatible"),
     ],
 )
-def test_a_task_has_the_worst_status_of_its_maps(store: Store, statuses: list[str], task: str) -> None:
-    for number, status in enumerate(statuses):
-        store.add(describe(attribution(values=None, status=status, target=str(number))))
-    store.close_task("a", "saliency", "saliency")
+def test_a_task_has_the_worst_status_of_its_maps(store: Ledger, statuses: list[str], task: str) -> None:
+    maps = [attribution(values=None, status=status, target=str(i)) for i, status in enumerate(statuses)]
+    store.close_task("a", "saliency", "saliency", list(map(describe, maps)))
     assert list(read_manifest(store.folder))[-1]["status"] == task
 
 
 def test_only_finished_tasks_survive_opening_again(tmp_path: Path, image: Image) -> None:
     folder = tmp_path / "run"
-    with Store.open(folder) as store:
+    with Ledger.open(folder) as store:
         put(store, image)
         put(store, image, label="again", status="failed", values=None)
-        record = describe(attribution(label="halfway"))
-        store.save(attribution(label="halfway"), image, record)
-        store.add(record)
+        save_map(folder, attribution(label="halfway"), image, describe(attribution(label="halfway")), "sum")
         (folder / "attributions" / "a" / ".part-1-x.nii.gz").write_bytes(b"half")
     with (folder / "manifest.jsonl").open("ab") as stream:
-        stream.write(b'{"record": "map", "la')
-    with Store.open(folder) as store:
+        stream.write(to_line(describe(attribution(label="halfway"))) + b'{"record": "map", "la')
+    with Ledger.open(folder) as store:
         assert store.finished == {("a", "saliency")}
         put(store, image, label="next")
     assert [r["label"] for r in read_manifest(folder)] == ["saliency", "saliency", "next", "next"]
     assert not list(folder.rglob(".part-*"))
 
 
-def test_a_failed_task_is_kept_when_it_is_not_to_be_tried_again(tmp_path: Path, image: Image) -> None:
-    with Store.open(tmp_path / "run") as store:
-        put(store, image, status="failed", values=None)
-    with Store.open(tmp_path / "run", final=("ok", "failed")) as store:
-        assert store.finished == {("a", "saliency")}
-
-
 @pytest.mark.parametrize("damage", ["values", "sidecar"])
 def test_a_task_whose_files_were_touched_is_not_finished(tmp_path: Path, image: Image, damage: str) -> None:
-    with Store.open(tmp_path / "run") as store:
+    with Ledger.open(tmp_path / "run") as store:
         record = put(store, image)
     path = tmp_path / "run" / record["files"][damage]
     if damage == "values":
         path.write_bytes(path.read_bytes()[:-1])
     else:
         path.unlink()
-    with Store.open(tmp_path / "run") as store:
+    with Ledger.open(tmp_path / "run") as store:
         assert store.finished == set()
 
 
-def test_one_writer_at_a_time(store: Store) -> None:
+def test_one_writer_at_a_time(store: Ledger) -> None:
     with pytest.raises(StoreError, match="another process is writing to"):
-        Store.open(store.folder)
+        Ledger.open(store.folder)
     store.close()
-    Store.open(store.folder).close()
+    Ledger.open(store.folder).close()
 
 
 def test_folders_that_a_run_cannot_go_to(tmp_path: Path) -> None:
@@ -153,10 +145,10 @@ def test_folders_that_a_run_cannot_go_to(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds 'file' and no run; choose another folder"):
         check_folder(tmp_path, {})
     with pytest.raises(StoreError, match="cannot be written"):
-        Store.open(tmp_path / "file" / "run")
+        Ledger.open(tmp_path / "file" / "run")
 
 
-def test_another_run_is_refused_and_what_differs_is_named(store: Store) -> None:
+def test_another_run_is_refused_and_what_differs_is_named(store: Ledger) -> None:
     store.write_run({"identity": {"seed": 0, "methods": ["saliency"], "files": {"images[0].path[0]": "1f"}}})
     same = {"seed": 0, "methods": ["saliency"], "files": {"images[0].path[0]": "1f"}}
     check_folder(store.folder, same)
@@ -177,7 +169,7 @@ def test_a_damaged_run_is_named(tmp_path: Path) -> None:
         read_run(tmp_path)
 
 
-def test_a_full_disk_leaves_what_was_there(store: Store, image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_what_was_there(store: Ledger, image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -279,7 +271,7 @@ def test_flat_pictures_keep_their_channels(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["changed", "gone"])
 def test_arrays_that_were_touched_are_made_again(tmp_path: Path, image: Image, damage: str) -> None:
-    with Store.open(tmp_path / "run") as store:
+    with Ledger.open(tmp_path / "run") as store:
         record = put(store, image, arrays={"octave 1": torch.rand(2, 3)})
         store.write_run({"state": "finished"})
     path = tmp_path / "run" / record["files"]["arrays"]
@@ -290,7 +282,7 @@ def test_arrays_that_were_touched_are_made_again(tmp_path: Path, image: Image, d
         path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(StoreError, match=r"saliency__white_matter\.safetensors"):
         te.load(tmp_path / "run")
-    with Store.open(tmp_path / "run") as store:
+    with Ledger.open(tmp_path / "run") as store:
         assert store.finished == set()
 
 
@@ -302,7 +294,7 @@ def test_saving_again_replaces_and_a_run_is_never_touched(tmp_path: Path, image:
     assert [m.label for m in te.load(folder)] == ["new"]
     assert [p.name for p in folder.rglob("*.nii.gz")] == ["new__white_matter.nii.gz"]
     assert not list(folder.rglob("*.safetensors"))
-    with Store.open(tmp_path / "run") as store:
+    with Ledger.open(tmp_path / "run") as store:
         store.write_run({"state": "finished"})
     with pytest.raises(ConfigError, match="holds a run; save into another folder"):
         Attributions([attribution()], {"a": image}).save(tmp_path / "run")

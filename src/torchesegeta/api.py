@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from torchesegeta.attributions import Attributions
+from torchesegeta.bars import Bar
 from torchesegeta.devices import torch_device
 from torchesegeta.errors import ConfigError, InputError
 from torchesegeta.inputs import as_image
@@ -46,6 +47,7 @@ def explain(
     activation: Activation | None = None,
     class_names: Sequence[str] = (),
     chunk_size: int | None = None,
+    progress: bool | None = None,
 ) -> Attributions:
     """Explain a model's answer for an image.
 
@@ -69,6 +71,7 @@ def explain(
         activation: What turns the raw output into probabilities: `softmax`, `sigmoid` or `none`.
         class_names: One per class.
         chunk_size: Points of a sweep run at once; None chooses.
+        progress: Whether a bar shows how far the sweeps are; None: in notebooks.
 
     Returns:
         The maps; those that failed have no values but a status and a reason.
@@ -97,26 +100,29 @@ def explain(
         each_image=[partial(_same, item) for item in images],
         keep_output=any_rule(wanted.method for wanted in parsed),
     )
-    with prepared(model, torch_device(device), seed) as ready:
+    with prepared(model, torch_device(device), seed) as ready, Bar(progress) as bar:
         runner = Runner(ready, torch_device(device), info, output)
         check_layer_names(ready, layers, parsed)
         maps = [
             one
             for number, item in enumerate(images)
-            for one in _explain_one(session(runner, item), parsed, layers, first=number == 0)
+            for one in _explain_one(session(runner, item), parsed, layers, bar, first=number == 0)
         ]
     return Attributions(maps, {item.name: item for item in images})
 
 
 def _explain_one(
-    session: Session, parsed: Sequence[Wanted], layers: Sequence[str] | None, *, first: bool
+    session: Session, parsed: Sequence[Wanted], layers: Sequence[str] | None, bar: Bar, *, first: bool
 ) -> Iterator[Attribution]:
     if layers is None:
         layers = ()
         if need_default_layer(parsed):
             layers = [layer_by_default(session, probe_layers(session))]
-    for job in jobs_for(group(make_tasks(parsed, layers)), first=first):
-        for result in run_job(job, session):
+    jobs = jobs_for(group(make_tasks(parsed, layers)), first=first)
+    for number, job in enumerate(jobs, 1):
+        more = f" and {len(job.tasks) - 1} more" if len(job.tasks) > 1 else ""
+        bar.job(f"[{number}/{len(jobs)}] {session.image.name}: {job.tasks[0].label}{more}")
+        for result in run_job(job, session, bar.progress):
             result.draw = _Drawer(session)
             yield result
 

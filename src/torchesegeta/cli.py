@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,14 +22,27 @@ app = typer.Typer(
 
 ConfigArgument = Annotated[Path, typer.Argument(help="The config, a JSON file.", metavar="CONFIG")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Say only what goes wrong.")]
+
+
+class LogLevel(StrEnum):
+    """The least that goes to a run's log."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+LevelOption = Annotated[LogLevel, typer.Option("--log-level", help="The least that goes to the run's log.txt.")]
 
 
 @app.command()
-def run(config: ConfigArgument) -> None:
+def run(config: ConfigArgument, quiet: QuietOption = False, log_level: LevelOption = LogLevel.INFO) -> None:
     """Explain the images of a config; an existing run folder is resumed."""
     from torchesegeta.console import follow
 
-    raise typer.Exit(follow(config))
+    raise typer.Exit(follow(config, quiet=quiet, level=log_level.value))
 
 
 @app.command()

@@ -51,14 +51,14 @@ class ModelConfig(Strict):
         return OutputInfo(self.activation, self.class_names)
 
 
-def _paths(value: Any) -> Any:
+def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str | Path) else value
 
 
 class ImageConfig(Strict):
     """One image: a file, or several whose channels are put behind one another."""
 
-    path: Annotated[tuple[Path, ...], BeforeValidator(_paths)] = Field(
+    path: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = Field(
         min_length=1, description="File, or one per channel."
     )
     label: Path | None = Field(None, description="The reference segmentation.")
@@ -68,7 +68,15 @@ class ImageConfig(Strict):
 class ExecutionConfig(Strict):
     """Where and how the jobs run."""
 
-    devices: tuple[str, ...] = Field(("cpu",), min_length=1, max_length=1, description="The device, as torch names it.")
+    devices: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        ("cpu",),
+        min_length=1,
+        description="One or more, as torch names them; 'auto': every GPU, or the CPU where there is none.",
+    )
+    workers_per_device: int = Field(1, ge=1, le=64, description="Processes per device, each with the model of its own.")
+    timeout_s: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="Seconds a run may take, counted anew where it is resumed."
+    )
     chunk_size: int | None = Field(None, ge=1, description="Points of a sweep run at once; without: chosen.")
 
 

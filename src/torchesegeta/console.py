@@ -1,31 +1,51 @@
-"""A run on the terminal: progress bars where there is one, plain lines elsewhere."""
+"""A run on the terminal: a table that changes where there is one, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import signal
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from torchesegeta.execute import Event, Outcome, execute
+from torchesegeta.execute.log import Level
 
 
-def follow(config: Path) -> int:
+def follow(config: Path, *, quiet: bool = False, level: Level = "info") -> int:
     """Run a config and show how it goes; ending the program is as good as interrupting it.
+
+    Args:
+        config: The config file.
+        quiet: Say only what goes wrong.
+        level: The least that goes to the run's log.
 
     Returns:
         The exit status.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    watcher = Problems if quiet else Bars if console.is_terminal else Lines
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with Bars(console) if console.is_terminal else Lines(console) as watch:
-            outcome = execute(config, watch.show)
+        with watcher(console) as watch:
+            outcome = execute(config, watch.show, level=level)
     finally:
         signal.signal(signal.SIGTERM, before)
-    conclude(console, outcome)
+    if not quiet or outcome.exit_code:
+        conclude(console, outcome)
     return outcome.exit_code
 
 
@@ -41,14 +61,14 @@ def conclude(console: Console, outcome: Outcome) -> None:
         console.print(f"finished maps are in {outcome.folder}; the same command goes on from there", markup=False)
 
 
-class Lines:
-    """Plain lines, for logs and pipes: one per job, and the problems."""
+class Problems:
+    """Only what goes wrong, a line each."""
 
     def __init__(self, console: Console) -> None:
-        self.console, self.jobs, self.passes = console, 0, 0
+        self.console = console
         self._said: set[tuple[str | None, ...]] = set()
 
-    def __enter__(self) -> Lines:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -58,33 +78,17 @@ class Lines:
 
     def show(self, event: Event) -> None:
         """Show an event."""
-        match event["kind"]:
-            case "started":
-                self.jobs, self.passes = event["jobs"], event["passes"]
-                for warning in event["warnings"]:
-                    self.say(f"warning: {warning}")
-            case "job":
-                self.job(event)
-            case "progress":
-                self.progress(event)
-            case "map":
-                self.map(event)
-            case "note":
-                self.say(event["text"])
+        if event["kind"] == "map":
+            self.map(event)
+        elif event["kind"] == "note":
+            self.say(event["text"])
 
     def say(self, text: str) -> None:
         """One line, however long."""
         self.console.print(" ".join(text.split()), markup=False)
 
-    def job(self, event: Event) -> None:
-        """A job begins."""
-        self.say(f"[{event['number']}/{self.jobs}] {event['image']}: {', '.join(event['labels'])}")
-
-    def progress(self, event: Event) -> None:
-        """Points were done; said by bars only."""
-
     def map(self, event: Event) -> None:
-        """A map is there, or is not and why: each reason is given once."""
+        """A map is not there, and why: each reason is given once."""
         label = None if event["status"] == "incompatible" else event["label"]
         about = (event["status"], event["image"], label, event["reason"])
         if event["status"] != "ok" and about not in self._said:
@@ -92,50 +96,107 @@ class Lines:
             self.say(": ".join(part for part in about if part is not None))
 
 
-class Bars(Lines):
-    """A bar for the run and one for the present job, and the time that is left."""
+class Lines(Problems):
+    """Plain lines, for logs and pipes: one per job, and the problems."""
+
+    def show(self, event: Event) -> None:
+        """Show an event."""
+        if event["kind"] == "started":
+            for warning in event["warnings"]:
+                self.say(f"warning: {warning}")
+        elif event["kind"] == "job":
+            self.say(f"[{event['number']}/{event['jobs']}] {event['image']}: {', '.join(event['labels'])}")
+        super().show(event)
+
+
+class Bars(Problems):
+    """A table that changes: a line for the run, and one for each worker with its job and device."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self.bars = Progress(
+        self.table = Progress(
             TextColumn("{task.description}", markup=False),
+            TextColumn("{task.fields[device]}", markup=False),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
+            _Speed(),
             TimeElapsedColumn(),
             TextColumn("left:"),
             TimeRemainingColumn(),
             console=console,
             transient=True,
         )
-        self.whole = self.bars.add_task("preparing", total=None)
-        self.present = self.bars.add_task("", visible=False, total=1)
-        self._before, self._weight = 0, 0
+        self.whole = self.table.add_task("preparing", total=None, device="")
+        self.workers: list[TaskID] = []
+        self._over = 0.0
 
-    def __enter__(self) -> Bars:
-        self.bars.start()
+    def __enter__(self) -> Self:
+        self.table.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.bars.stop()
+        self.table.stop()
 
-    def job(self, event: Event) -> None:
-        """A job begins."""
+    def show(self, event: Event) -> None:
+        """Show an event."""
+        match event["kind"]:
+            case "started":
+                self._start(event)
+            case "image":
+                self.table.update(self.workers[event["worker"]], description=f"{event['image']}: reading", visible=True)
+            case "job":
+                self._job(event)
+            case "progress":
+                self._progress(event)
+            case "done":
+                self._done(event)
+        super().show(event)
+
+    def _start(self, event: Event) -> None:
+        for warning in event["warnings"]:
+            self.say(f"warning: {warning}")
+        self.table.update(self.whole, total=event["passes"])
+        for device in event["devices"]:
+            self.workers.append(self.table.add_task("", device=device, visible=False, total=None))
+
+    def _job(self, event: Event) -> None:
         labels = event["labels"]
         shown = labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more"
-        self._before, self._weight = self._before + self._weight, event["passes"]
-        whole = f"sweep {event['number']} of {self.jobs}"
-        self.bars.update(self.whole, description=whole, total=self.passes, completed=self._before)
-        self.bars.reset(self.present, description=f"{event['image']}: {shown}", visible=True)
+        self.table.update(self.whole, description=f"job {event['number']} of {event['jobs']}")
+        about = f"{event['image']}: {shown}"
+        self.table.reset(self.workers[event["worker"]], description=about, visible=True, total=event["passes"])
 
-    def progress(self, event: Event) -> None:
-        """Points were done."""
-        share = event["done"] / event["total"]
-        self.bars.update(self.present, completed=share)
-        self.bars.update(self.whole, completed=self._before + share * self._weight)
+    def _progress(self, event: Event) -> None:
+        worker = self.workers[event["worker"]]
+        self.table.update(worker, completed=event["done"] / event["total"] * (self._task(worker).total or 0))
+        self._sum()
+
+    def _done(self, event: Event) -> None:
+        """A job is over, which was perhaps planned longer than it took."""
+        worker = self.workers[event["worker"]]
+        self._over += self._task(worker).total or 0
+        self.table.reset(worker, description="", visible=False, total=None)
+        self._sum()
+
+    def _sum(self) -> None:
+        self.table.update(self.whole, completed=self._over + sum(self._task(w).completed for w in self.workers))
+
+    def _task(self, number: TaskID) -> Task:
+        return next(task for task in self.table.tasks if task.id == number)
 
     def map(self, event: Event) -> None:
         """A map is stored and drawn, which may take longer than the passes."""
         super().map(event)
-        self.bars.update(self.present, description=f"{event['image']}: maps of {event['label']}")
+        if "worker" in event:
+            about = f"{event['image']}: maps of {event['label']}"
+            self.table.update(self.workers[event["worker"]], description=about)
+
+
+class _Speed(ProgressColumn):
+    """Passes per second."""
+
+    def render(self, task: Task) -> Text:
+        """The figure, once there is one."""
+        return Text(f"{task.speed:.3g} passes/s" if task.speed else "")

@@ -32,10 +32,14 @@ from torchesegeta.sweeps import (
 from torchesegeta.sweeps.base import Continued
 from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.sweeps.chunks import is_out_of_memory
+from torchesegeta.sweeps.hooks import Hooks
 from torchesegeta.sweeps.memory import PeakMemory
 from torchesegeta.types import Affine, Attribution, Image, Status, covering_affine, layer_affine
 
 log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+"""Is called with the points done and the points in all; none done: the sweep begins again, for fewer methods."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,9 @@ def any_rule(methods: Iterable[Method]) -> bool:
     return any(sweep.rule is not None for method in methods for sweep in method.sweeps())
 
 
-def run_job(job: Job, session: Session, progress: Callable[[int, int], None] | None = None) -> Iterator[Attribution]:
+def run_job(
+    job: Job, session: Session, progress: Progress | None = None, *, within: float | None = None, retries: int = 0
+) -> Iterator[Attribution]:
     """Run a job.
 
     What fails costs its own maps: a readout that raises, a layer that is not there, a target that is not predicted.
@@ -136,7 +142,9 @@ def run_job(job: Job, session: Session, progress: Callable[[int, int], None] | N
     Args:
         job: What to run.
         session: The image before a ready model.
-        progress: Called with the points done and the points in all.
+        progress: Hears how it goes.
+        within: Seconds it may take, where its tasks may take longer.
+        retries: How often it was tried before, with others.
 
     Yields:
         An attribution for every task, place and target, also for those without a map.
@@ -146,7 +154,7 @@ def run_job(job: Job, session: Session, progress: Callable[[int, int], None] | N
         ConfigError: The target names a class that does not exist.
     """
     try:
-        yield from _Running(job, session).run(progress)
+        yield from _Running(job, session, retries).run(progress, within)
     except EsegetaError as error:
         if not session.is_bound and not isinstance(error, IncompatibleError):
             raise
@@ -154,16 +162,21 @@ def run_job(job: Job, session: Session, progress: Callable[[int, int], None] | N
         others = tuple(task for task in job.tasks if task not in scored)
         yield from _all_failed(replace(job, tasks=scored or others), session, error)
         if scored and others:
-            yield from run_job(replace(job, tasks=others), session, progress)
+            yield from run_job(replace(job, tasks=others), session, progress, within=within, retries=retries)
     except Exception as error:
         if len(job.tasks) == 1:
-            log.exception("%s failed", job.tasks[0].label)
-            yield from _all_failed(job, session, error)
+            label = job.tasks[0].label
+            log.exception("%s failed", label, extra={"method": label})
+            for failed in _all_failed(job, session, error):
+                failed.retries = retries
+                yield failed
             return
         middle = len(job.tasks) // 2
         log.warning("a sweep for %d methods failed (%s); trying halves", len(job.tasks), error)
         for half in (job.tasks[:middle], job.tasks[middle:]):
-            yield from run_job(replace(job, tasks=half), session, progress)
+            if progress is not None:
+                progress(0, 1)
+            yield from run_job(replace(job, tasks=half), session, progress, within=within, retries=retries + 1)
 
 
 def _reads_score(task: Task) -> bool:
@@ -231,16 +244,19 @@ class _Running:
 
     job: Job
     session: Session
+    retries: int = 0
     baseline_scores: Tensor | None = None
     baseline_moves: Tensor | None = None
     baseline: Tensor | None = None
     opened: dict[tuple[str, str | None, int | None], Reader] = field(default_factory=dict)
     seeds: dict[tuple[str, str], Seed] = field(default_factory=dict)
 
-    def run(self, progress: Callable[[int, int], None] | None) -> Iterator[Attribution]:
+    def run(self, progress: Progress | None, within: float | None) -> Iterator[Attribution]:
         session, job = self.session, self.job
         before, started = session.runner.passes.copy(), time.perf_counter()
-        deadline = None if job.timeout_s is None else time.monotonic() + job.timeout_s
+        limits = [limit for limit in (job.timeout_s, within) if limit is not None]
+        deadline = time.monotonic() + min(limits) if limits else None
+        hooks = Hooks(session.runner.model)
         with PeakMemory(session.runner.device) as memory:
             self.baseline = job.sweep.baseline(session.data, session.key)
             rule = job.sweep.rule
@@ -252,13 +268,18 @@ class _Running:
                 failed = self._sweep(number, sweep, failed, progress, deadline)
             if job.sweep.needs_ends and told:
                 self._score_ends(job.sweep)
+        if left := hooks.put_back():
+            raise RuntimeError(f"hooks were left behind on {', '.join(left)}, which changes what comes after")
         passes, seconds = session.runner.passes.since(before), time.perf_counter() - started
         for task, place in [(t, place) for t in job.tasks for place in t.places]:
             for result in self._results(task, place, failed[task.label, place]):
                 result.seconds = seconds
                 result.passes = passes
                 result.peak_memory = memory.peak
+                result.retries = self.retries
                 yield result
+        if left := hooks.put_back():
+            log.warning("hooks that were left behind on %s are removed", ", ".join(left))
 
     def _score_ends(self, sweep: Sweep) -> None:
         """The mean score at the baselines, and how far it moves under a trace of noise where it may at all."""
@@ -279,7 +300,7 @@ class _Running:
         number: int,
         sweep: Sweep,
         failed: dict[tuple[str, str | None], Exception | None],
-        progress: Callable[[int, int], None] | None,
+        progress: Progress | None,
         deadline: float | None,
     ) -> dict[tuple[str, str | None], Exception | None]:
         """Run one of the job's sweeps; what failed in an earlier one takes no part.
@@ -386,6 +407,9 @@ class _Running:
         if bad := count_not_finite(values):
             raise ArithmeticError(f"{bad} of {values.numel()} values are NaN or infinite")
         context, image = self._context(place, reader.target), self.session.image
+        misfit = result.space == "image" and result.shows == "map" and tuple(values.shape[1:]) != image.shape
+        if misfit or not values.numel():
+            raise ValueError(f"the map has shape {tuple(values.shape)}; expected (channels, *{image.shape})")
         result.covers = part.covers
         result.values, result.affine = values, _grid(result, part, image, tuple(values.shape[1:]))
         if part.stopped is not None:
@@ -420,5 +444,5 @@ def _own(error: Exception, task: Task) -> Exception:
     if is_out_of_memory(error):
         raise error
     if not isinstance(error, EsegetaError | TimeoutError):
-        log.error("%s failed", task.label, exc_info=error)
+        log.error("%s failed", task.label, exc_info=error, extra={"method": task.label})
     return error

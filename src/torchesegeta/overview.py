@@ -15,7 +15,7 @@ from torchesegeta.errors import ConfigError, unknown
 from torchesegeta.jobs import Job
 from torchesegeta.methods import Method, methods
 from torchesegeta.models import format_of
-from torchesegeta.plan import Plan, estimate
+from torchesegeta.plan import Plan, estimate, workers
 
 Row = dict[str, Any]
 
@@ -137,6 +137,8 @@ def plan_rows(plan: Plan) -> Row:
         "targets": [name for name in bound.names if name not in bound.incompatible],
         "incompatible": bound.incompatible,
         "device": str(plan.runner.device),
+        "workers": workers(plan.config),
+        "timeout_s": plan.config.execution.timeout_s,
         "jobs": jobs,
         "seconds": round(sum(_in_all(plan, job, cost.seconds) for job, cost in costs), 2),
         "warnings": plan.warnings,
@@ -166,13 +168,24 @@ def print_plan(plan: Row) -> None:
     _show(table, "")
     images = plan["images"]
     about = f"{len(images)} images, each as above" if len(images) > 1 else images[0]
-    _show(f"Image: {about}. Targets: {', '.join(plan['targets']) or 'none'}. Device: {plan['device']}.")
+    _show(f"Image: {about}. Targets: {', '.join(plan['targets']) or 'none'}. {_workers(plan['workers'])}")
     _show(f"About {in_time(plan['seconds'])} of passes in all; reading, drawing and writing come on top.")
-    _show("Memory is that of the whole process at its peak." if plan["device"] == "cpu" else "Memory is the GPU's.")
+    if len(plan["workers"]) > 1:
+        best = max(plan["seconds"] / len(plan["workers"]), max((job["seconds"] for job in plan["jobs"]), default=0))
+        _show(f"The workers share them: {in_time(best)} at best, where they do not hold each other up.")
+    if plan["timeout_s"] is not None:
+        _show(f"The run ends after {in_time(plan['timeout_s'])} at the latest; what is not begun then has no maps.")
+    _show("Memory is that of a whole worker at its peak." if plan["device"] == "cpu" else "Memory is the GPU's.")
     for reason in plan["incompatible"].values():
         _show(f"note: {reason}")
     for warning in plan["warnings"]:
         _show(f"warning: {warning}")
+
+
+def _workers(devices: list[str]) -> str:
+    """How many there are, and where: "Workers: 2 on cuda:0, 2 on cuda:1."."""
+    counts = [f"{devices.count(device)} on {device}" for device in dict.fromkeys(devices)]
+    return f"Worker{'s' if len(devices) > 1 else ''}: {', '.join(counts)}."
 
 
 def in_time(seconds: float) -> str:

@@ -107,6 +107,8 @@ class Attribution:
         parameters: The method's parameters, as in the config.
         measures: Figures computed with the map, such as `completeness_gap`.
         matched: How many operations of the model the sweep's rule took over, by name.
+        retries: How often its sweep was tried before, with other methods that read it: it failed, or took its process
+            down.
         peak_memory: Bytes at the peak of the sweep: of the GPU's memory, or of the process; None where unknown.
         arrays: What belongs to the map and is none itself, by name, such as the pictures on the way to it.
         draw: Draws it over its image; set by the Python API.
@@ -134,6 +136,7 @@ class Attribution:
     parameters: dict[str, Any] = field(default_factory=dict)
     measures: dict[str, float] = field(default_factory=dict)
     matched: dict[str, int] = field(default_factory=dict)
+    retries: int = 0
     peak_memory: int | None = None
     arrays: dict[str, Tensor] = field(default_factory=dict, repr=False)
     draw: Callable[..., Any] | None = field(default=None, repr=False)

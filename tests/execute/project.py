@@ -11,10 +11,10 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from torchesegeta.execute import Event
-from torchesegeta.execute.events import Crash
-from torchesegeta.execute.worker import report_errors
-from torchesegeta.store import read_manifest, read_run
+from torchesegeta.execute import Event, Listener, execute
+from torchesegeta.ledger import read_manifest, read_run
+
+from .thread import WorkerThread
 
 AFFINE = np.array([[0, -0.5, 0, 11], [0.7, 0, 0, -20], [0, 0, 1.2, 5], [0, 0, 0, 1]], dtype=float)
 
@@ -45,7 +45,7 @@ class Net(nn.Module):
             Path(self.hold).with_suffix(".reached").touch()
             while Path(self.hold).exists():
                 if self.native:
-                    ctypes.PyDLL(None).sleep(1)  # in native code, with the interpreter's lock held
+                    ctypes.PyDLL(None).sleep(200)  # in native code, with the interpreter's lock held
                 time.sleep(0.02)
         if x.shape[2] < self.least:
             raise ValueError("too thin")
@@ -97,10 +97,18 @@ class Project:
         path.write_text(json.dumps({k: v for k, v in fields.items() if v is not None}), encoding="utf-8")
         return path
 
-    def run(self, config: Path | None = None, crashes: Sequence[Crash] = ()) -> list[Event]:
-        """Run a config in this process, as a worker does."""
-        events: list[Event] = []
-        report_errors(config or self.config(), crashes, events.append)
+    def run(self, config: Path | None = None, also: Listener = lambda event: None) -> list[Any]:
+        """Run a config in this process; what ends it early is the last event."""
+        events: list[Any] = []
+
+        def listen(event: Event) -> None:
+            events.append(event)
+            also(event)
+
+        path = config or self.config()
+        outcome = execute(path, listen, hire=lambda number: WorkerThread(path, number))
+        if outcome.state != "finished":
+            events.append({"kind": outcome.state, "text": outcome.text})
         return events
 
     def refused(self, **changes: Any) -> str:
@@ -108,7 +116,7 @@ class Project:
         events = self.run(self.config(**changes))
         assert [event["kind"] for event in events] == ["refused"], events
         assert not self.output.exists()
-        return events[0]["text"]
+        return str(events[0]["text"])
 
     def maps(self, output: Path | None = None) -> list[dict[str, Any]]:
         """The manifest's lines of maps."""

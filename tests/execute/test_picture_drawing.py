@@ -12,10 +12,11 @@ from PIL import Image as Raster
 import torchesegeta as te
 from torchesegeta.execute import running
 from torchesegeta.jobs import Job
-from torchesegeta.store import read_manifest
+from torchesegeta.ledger import read_manifest
 from torchesegeta.types import Attribution
 
 from .project import Project
+from .thread import Gone
 
 SHAPE = (1, 8, 9, 10)
 
@@ -39,7 +40,7 @@ def picture(**changes: Any) -> Attribution:
 def made(project: Project, monkeypatch: pytest.MonkeyPatch, pictures: list[Attribution], **config: Any) -> list[str]:
     """Run a config whose only task makes these pictures; the names of the figures."""
 
-    def jobs(job: Job, *_: Any) -> Iterator[Attribution]:
+    def jobs(job: Job, *_: Any, **__: Any) -> Iterator[Attribution]:
         yield from pictures
 
     monkeypatch.setattr(running, "run_job", jobs)
@@ -132,8 +133,11 @@ def test_flat_pictures_can_be_opened(
         assert np.asarray(opened).min() == 0 and np.asarray(opened).max() == 255
 
 
-def test_a_failed_job_says_that_it_was_to_make_pictures(project: Project) -> None:
-    crash = ("a", frozenset({"layer_visualization"}))
-    project.run(project.config(methods=["layer_visualization"]), [crash])
+def test_a_failed_job_says_that_it_was_to_make_pictures(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dying(*_: Any, **__: Any) -> Iterator[Attribution]:
+        raise Gone
+
+    monkeypatch.setattr(running, "run_job", dying)
+    project.run(project.config(methods=["layer_visualization"]))
     (record,) = project.maps()
     assert (record["status"], record["shows"], record["of_model"]) == ("failed", "picture", True)

@@ -12,10 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from torchesegeta.execute import Event, execute
-
 from .project import Project
 
 METHODS = ["saliency", "layer_gradcam", {"name": "smoothgrad", "samples": 3}, {"name": "vargrad", "samples": 3}]
@@ -37,9 +33,14 @@ def is_alive(process: int) -> bool:
         return False
 
 
-def worker_of(process: int) -> int:
-    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return next(int(c) for c in children if "spawn_main" in Path(f"/proc/{c}/cmdline").read_text())
+def children_of(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def workers_of(process: int) -> list[int]:
+    """The workers of a run: children of its fork server."""
+    servers = [c for c in children_of(process) if "forkserver" in Path(f"/proc/{c}/cmdline").read_text()]
+    return [worker for server in servers for worker in children_of(server)]
 
 
 def hear_interrupts() -> None:
@@ -48,12 +49,19 @@ def hear_interrupts() -> None:
 
 
 @contextmanager
-def held(project: Project, *, native: bool = False) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """A run in a process group of its own, whose worker hangs in the noise sweep; and what to remove to free it."""
+def held(
+    project: Project, *, native: bool = False, workers: int = 1
+) -> Iterator[tuple[subprocess.Popen[str], Path, list[int]]]:
+    """A run in a process group of its own, in which one worker hangs in the noise sweep and all else is done.
+
+    Yields:
+        The run, what to remove to free the worker, and all workers.
+    """
     hold = project.folder / "hold"
     hold.touch()
     model = {"factory": "net.py:Net", "arguments": {"hold": str(hold), "native": native}}
-    config = project.config(model=model, methods=METHODS)
+    execution = {"workers_per_device": workers}
+    config = project.config(model=model, methods=METHODS, execution=execution)
     process = subprocess.Popen(
         [*ESEGETA, "run", str(config)],
         stdout=subprocess.PIPE,
@@ -65,7 +73,10 @@ def held(project: Project, *, native: bool = False) -> Iterator[tuple[subprocess
     )
     try:
         wait_for(hold.with_suffix(".reached").exists)
-        yield process, hold
+        wait_for(lambda: len(project.statuses()) == 2)
+        found = workers_of(process.pid)
+        assert len(found) == workers
+        yield process, hold, found
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -88,14 +99,13 @@ def resumes(project: Project) -> None:
     assert project.values() == project.values(project.folder / "fresh")
 
 
-def test_an_interrupt_ends_a_worker_in_native_code_and_the_run_resumes(project: Project) -> None:
-    with held(project, native=True) as (process, hold):
-        worker = worker_of(process.pid)
+def test_an_interrupt_ends_workers_in_native_code_and_the_run_resumes(project: Project) -> None:
+    with held(project, native=True, workers=2) as (process, hold, workers):
         second = project.run(project.folder / "config.json")
         assert "another process is writing to" in second[-1]["text"] and second[-1]["kind"] == "refused"
         os.killpg(process.pid, signal.SIGINT)
         output, _ = process.communicate(timeout=10)
-        assert not is_alive(worker)
+        assert not any(map(is_alive, workers))
         hold.unlink()
     assert process.returncode == 1
     assert "interrupted\n" in output and "the same command goes on from there" in output
@@ -104,61 +114,23 @@ def test_an_interrupt_ends_a_worker_in_native_code_and_the_run_resumes(project: 
     resumes(project)
 
 
-def test_a_worker_ends_with_its_parent_and_the_run_resumes(project: Project) -> None:
-    with held(project) as (process, hold):
-        worker = worker_of(process.pid)
+def test_a_worker_in_native_code_ends_with_its_parent_and_the_run_resumes(project: Project) -> None:
+    with held(project, native=True) as (process, hold, workers):
         process.kill()
-        wait_for(lambda: not is_alive(worker))
+        wait_for(lambda: not any(map(is_alive, workers)))
         hold.unlink()
     resumes(project)
 
 
 def test_a_killed_worker_is_started_again_with_halves(project: Project) -> None:
-    with held(project) as (process, hold):
-        worker = worker_of(process.pid)
+    with held(project) as (process, hold, (worker,)):
         hold.unlink()
         os.kill(worker, signal.SIGKILL)
         output, _ = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0, output
     assert "the worker process was killed, as when memory runs out; its 2 methods are tried again apart" in output
     assert set(project.statuses().values()) == {"ok"} and len(project.statuses()) == 4
-    assert "[1/2] a: smoothgrad\n" in output and "[2/2] a: vargrad\n" in output
-
-
-PLUGIN = '''
-import os
-
-from torchesegeta.methods import register
-from torchesegeta.methods.saliency import Saliency
-
-
-@register("crashing")
-class Crashing(Saliency):
-    """Takes the process down."""
-
-    def readout(self, context):
-        os.abort()
-'''
-
-
-def test_a_method_that_takes_the_process_down_costs_itself(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    information = tmp_path / "plugin" / "plugin-1.0.dist-info"
-    information.mkdir(parents=True)
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text("[torchesegeta.methods]\ncrashing = crashing_plugin\n")
-    (tmp_path / "plugin" / "crashing_plugin.py").write_text(PLUGIN)
-    monkeypatch.syspath_prepend(str(tmp_path / "plugin"))
-    events: list[Event] = []
-    outcome = execute(project.config(methods=["saliency", "crashing"]), events.append)
-    assert (outcome.state, outcome.exit_code) == ("finished", 1)
-    assert project.statuses() == {"a/saliency": "ok", "a/crashing": "failed"}
-    notes = [event["text"] for event in events if event["kind"] == "note"]
-    assert notes == [
-        "the worker process died of SIGABRT; its 2 methods are tried again apart",
-        "the worker process died of SIGABRT; going on without crashing for a",
-    ]
+    assert "[3/4] a: smoothgrad\n" in output and "[4/4] a: vargrad\n" in output
 
 
 def test_a_config_that_is_wrong_ends_with_2_and_without_a_traceback(project: Project) -> None:

@@ -15,11 +15,10 @@ import torch
 
 import torchesegeta as te
 from torchesegeta.execute import Event, drawing
-from torchesegeta.execute.worker import report_errors
+from torchesegeta.ledger import read_run
 from torchesegeta.methods.saliency import Saliency
 from torchesegeta.models import build
 from torchesegeta.plan.images import PlannedImage, read_planned
-from torchesegeta.store import read_run
 from torchesegeta.types import Image
 
 from .project import AFFINE, Project
@@ -29,7 +28,7 @@ NOISY = {"name": "smoothgrad", "samples": 3}
 
 
 def kinds(events: list[Any]) -> list[str]:
-    return [event["kind"] for event in events if event["kind"] != "progress"]
+    return [event["kind"] for event in events if event["kind"] not in ("progress", "map", "done")]
 
 
 def labels(events: list[Any]) -> list[list[str]]:
@@ -98,8 +97,7 @@ def test_a_moved_project_resumes(project: Project, tmp_path: Path) -> None:
     first.run()
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     shutil.rmtree(tmp_path / "one")
-    events: list[Any] = []
-    report_errors(tmp_path / "two" / "config.json", (), events.append)
+    events = Project.run(first, tmp_path / "two" / "config.json")
     assert kinds(events) == ["started", "finished"]
 
 
@@ -298,7 +296,7 @@ def test_an_interrupted_run_goes_on_where_it_was(project: Project) -> None:
     methods = ["saliency", "layer_gradcam", NOISY]
     config = project.config(methods=methods)
     with pytest.raises(Cut):
-        report_errors(config, (), cut)
+        project.run(config, cut)
     assert project.state() == "running"
     lines = (project.output / "manifest.jsonl").read_bytes()
     with (project.output / "manifest.jsonl").open("ab") as stream:
@@ -307,35 +305,6 @@ def test_an_interrupted_run_goes_on_where_it_was(project: Project) -> None:
     assert labels(resumed) == [["smoothgrad"]]
     assert (project.output / "manifest.jsonl").read_bytes().startswith(lines)
     assert (project.state(), project.values()) == ("finished", fresh(project, methods=methods))
-
-
-def test_methods_of_a_job_that_crashed_are_run_apart(project: Project) -> None:
-    methods = ["saliency", "vanilla_backprop", "input_x_gradient"]
-    crashes = [("a", frozenset(methods)), ("a", frozenset(["saliency"]))]
-    events = project.run(project.config(methods=methods), crashes)
-    assert labels(events) == [["vanilla_backprop", "input_x_gradient"]]
-    assert project.statuses()["a/saliency"] == "failed"
-    (failed,) = (record for record in project.maps() if record["status"] == "failed")
-    assert failed["reason"] == "the worker process died while this method ran"
-
-
-def test_an_image_that_takes_the_worker_down_is_left_out(project: Project) -> None:
-    config = project.config(images=[{"path": "a.nii.gz"}, {"path": "b.nii.gz"}], methods=["saliency"])
-    project.run(config, [("b", frozenset())])
-    assert project.statuses() == {"a/saliency": "ok", "b/saliency": "failed"}
-
-
-def test_what_failed_is_not_tried_again_after_a_crash_in_the_same_run(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: object) -> Any:
-        raise ArithmeticError
-
-    config = project.config(methods=["saliency"])
-    with monkeypatch.context() as patch:
-        patch.setattr(Saliency, "readout", broken)
-        project.run(config)
-    assert labels(project.run(config, [("a", frozenset(["other", "one"]))])) == []
 
 
 def test_an_unexpected_error_is_told_and_logged(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

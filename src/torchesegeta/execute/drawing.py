@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
@@ -14,8 +15,9 @@ from torchesegeta.figures.files import save_pixels
 from torchesegeta.figures.frame import Convention
 from torchesegeta.figures.prints import print_of
 from torchesegeta.inputs import output_grid, to_file_grid
+from torchesegeta.ledger import Record
 from torchesegeta.methods import methods
-from torchesegeta.store import Record, Store, file_stem, slug, write_values
+from torchesegeta.store import file_stem, slug, write_values
 from torchesegeta.sweeps import Session
 from torchesegeta.types import Attribution
 
@@ -26,11 +28,18 @@ DOTS_PER_INCH = 110
 
 
 class Drawing:
-    """The figures of one image of a run. A figure that cannot be drawn costs no map."""
+    """The figures of one image of a run. A figure that cannot be drawn costs no map.
 
-    def __init__(self, session: Session, store: Store, convention: Convention) -> None:
-        self.session, self.store = session, store
-        self.folder = store.folder / "figures" / slug(session.image.name)
+    Args:
+        session: The image before the model.
+        folder: The run folder.
+        convention: Of figures of slices.
+        add: Gets the record of every figure of several maps or pictures.
+    """
+
+    def __init__(self, session: Session, folder: Path, convention: Convention, add: Callable[[Record], None]) -> None:
+        self.session, self.run, self.add = session, folder, add
+        self.folder = folder / "figures" / slug(session.image.name)
         self.scene = self._scene(convention)
 
     def _scene(self, convention: Convention) -> Scene:
@@ -49,7 +58,7 @@ class Drawing:
         if predicted is None or tuple(predicted.shape) != image.shape:
             return
         values = to_file_grid(predicted[None].float(), image, order=0)
-        write_values(self.store.folder / "predictions" / slug(image.name), values, output_grid(image))
+        write_values(self.run / "predictions" / slug(image.name), values, output_grid(image))
 
     def map(self, attribution: Attribution, record: Record) -> None:
         """Draw one map and note its figure in the record; pictures are drawn when all of their task are there.
@@ -61,8 +70,8 @@ class Drawing:
         if attribution.shows == "map":
             self.one(attribution, record)
         elif attribution.values.ndim == 3 and (pixels := print_of(attribution, self.scene).pixels) is not None:
-            path = self.store.folder / "attributions" / slug(attribution.image) / f"{file_stem(attribution)}.png"
-            record["files"]["picture"] = self.store.name_of(save_pixels(pixels, path))
+            path = self.run / "attributions" / slug(attribution.image) / f"{file_stem(attribution)}.png"
+            record["files"]["picture"] = self._name_of(save_pixels(pixels, path))
 
     def one(self, attribution: Attribution, record: Record) -> None:
         """Draw one map or picture and note its figure in the record."""
@@ -116,7 +125,7 @@ class Drawing:
         folder = kind.rpartition("_")[2] + "s"
         name = self.save(f"{folder}/{stem}.png", partial(make, maps, self.scene, title=title_of(first)))
         if name is not None:
-            self.store.add(
+            self.add(
                 {
                     "record": "figure",
                     "kind": kind,
@@ -150,7 +159,11 @@ class Drawing:
         except Exception:
             log.exception("the figure %s could not be drawn", name)
             return None
-        return self.store.name_of(path)
+        return self._name_of(path)
+
+    def _name_of(self, path: Path) -> str:
+        """A file's name as records give it: its path in the run folder."""
+        return path.relative_to(self.run).as_posix()
 
 
 def title_of(attribution: Attribution) -> str:

@@ -1,26 +1,29 @@
-"""What a worker tells whoever started it."""
+"""What workers tell the coordinator, what it tells whoever follows the run, and what it asks of workers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypedDict
 
-Kind = Literal["started", "image", "job", "progress", "map", "note", "refused", "broken", "finished"]
+from torchesegeta.execute.tickets import Blueprint, Ticket
+from torchesegeta.ledger import Record
+
+Kind = Literal["started", "image", "job", "progress", "map", "done", "note", "finished"]
 
 
 class Event(TypedDict, total=False):
-    """A message of a worker; `kind` is always there.
+    """What happens in a run, for whoever follows it; `kind` is always there.
 
     | kind | with |
     | --- | --- |
-    | `started` | folder, jobs and passes that are left, warnings; before it nothing has run |
-    | `image` | image: its reading begins |
-    | `job` | image, labels, number, passes |
-    | `progress` | done, total: points of the present job |
-    | `map` | label, layer, target, image, status, reason |
+    | `started` | folder, jobs and passes that are left, warnings, devices: one per worker; nothing has run before it |
+    | `image` | worker, image: its reading begins |
+    | `job` | worker, image, labels, number, jobs: how many there are by now, passes |
+    | `progress` | worker, done, total: points of the worker's job |
+    | `map` | worker, label, layer, target, image, status, reason; without a worker where none made it |
+    | `done` | worker: its job is over |
     | `note` | text |
-    | `refused` | text: the config is wrong |
-    | `broken` | text: the run cannot go on |
     | `finished` | counts, report |
     """
 
@@ -28,6 +31,8 @@ class Event(TypedDict, total=False):
     folder: str
     jobs: int
     passes: int
+    devices: list[str]
+    worker: int
     number: int
     image: str
     labels: list[str]
@@ -47,5 +52,55 @@ class Event(TypedDict, total=False):
 Listener: TypeAlias = Callable[[Event], None]
 """Gets every event, in order."""
 
-Crash: TypeAlias = tuple[str, frozenset[str]]
-"""Image and labels of a job whose worker process died; no labels where it died before the image's first job."""
+
+class Message(TypedDict, total=False):
+    """What a worker tells the coordinator; `kind` is always there.
+
+    | kind | with |
+    | --- | --- |
+    | `planned` | blueprint: the worker is ready; nothing has been written before it |
+    | `image` | it reads the image of its job |
+    | `prepared` | record: the image as `run.json` describes it; the target is bound |
+    | `unusable` | status, text: the image cannot be read, or the model cannot run it; the job is over |
+    | `sweep` | its sweep begins |
+    | `progress` | done, total: points |
+    | `record` | record: a map or a figure is stored |
+    | `task` | label: all of a task's records were told |
+    | `done` | the job is over |
+    | `reported` | text: where the report is |
+    | `refused` | text: the config is wrong |
+    | `broken` | text: the run cannot go on |
+    """
+
+    kind: Literal[
+        "planned", "image", "prepared", "unusable", "sweep", "progress", "record", "task", "done",
+        "reported", "refused", "broken",
+    ]  # fmt: skip
+    blueprint: Blueprint
+    record: Record
+    label: str
+    done: int
+    total: int
+    status: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """Run a job.
+
+    Attributes:
+        ticket: Which.
+        within: Seconds it may take; None: any time.
+    """
+
+    ticket: Ticket
+    within: float | None
+
+
+@dataclass(frozen=True)
+class WriteReport:
+    """Write the report of the run folder, which is complete."""
+
+
+Command: TypeAlias = RunJob | WriteReport

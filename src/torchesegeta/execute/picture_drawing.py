@@ -9,7 +9,7 @@ from torchesegeta.execute.drawing import Drawing
 from torchesegeta.figures import picture_strip, sheet
 from torchesegeta.figures.pictures import octaves
 from torchesegeta.figures.prints import is_placed
-from torchesegeta.store import Record
+from torchesegeta.ledger import Record
 from torchesegeta.types import Attribution
 
 MOST_ON_A_SHEET = 64
@@ -25,7 +25,7 @@ def draw_pictures(drawing: Drawing, made: Sequence[tuple[Attribution, Record]]) 
 
     Args:
         drawing: The figures of the image.
-        made: The pictures, also those that are missing, and their records as they stand in the manifest.
+        made: The pictures, also those that are missing, and their records.
 
     Raises:
         StoreError: They cannot be written.
@@ -37,7 +37,6 @@ def draw_pictures(drawing: Drawing, made: Sequence[tuple[Attribution, Record]]) 
             continue
         if picture.key not in shown:
             drawing.one(picture, record)
-            drawing.store.add(record)
         if octaves(picture.arrays, picture.values) and is_placed(picture, drawing.scene):
             drawing.several("picture_strip", [picture], picture_strip, layer=picture.layer, target=picture.target)
 

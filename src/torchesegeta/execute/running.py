@@ -1,43 +1,48 @@
-"""Runs a config inside the worker: image by image, job by job, task by task."""
+"""Inside a worker: plans a config, runs jobs, stores and draws their maps, writes the report."""
 
 from __future__ import annotations
 
 import logging
 import platform
 import time
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import groupby
-from typing import Any
+
+import torch
 
 from torchesegeta.config import RunConfig
 from torchesegeta.errors import EsegetaError, IncompatibleError, StoreError
 from torchesegeta.execute.drawing import Drawing
-from torchesegeta.execute.events import Crash, Listener
+from torchesegeta.execute.events import Command, Message, RunJob
 from torchesegeta.execute.identity import identify
-from torchesegeta.execute.log import logging_to
+from torchesegeta.execute.log import Level, about, logging_to
 from torchesegeta.execute.picture_drawing import draw_pictures
-from torchesegeta.execute.remaining import remaining
-from torchesegeta.jobs import Job, jobs_for, run_job
-from torchesegeta.plan import Plan, PlannedImage, check_config, planned
-from torchesegeta.store import FINAL, LOG, RUN, STATUSES, Record, Store, check_folder, describe, read_run
+from torchesegeta.execute.tickets import Blueprint, Ticket
+from torchesegeta.jobs import Job, Task, jobs_for, run_job
+from torchesegeta.ledger import LOG, Record, check_folder
+from torchesegeta.plan import Plan, PlannedImage, check_config, planned, workers
+from torchesegeta.store import describe, save_map, write_sidecar
 from torchesegeta.sweeps import Session
-from torchesegeta.types import Attribution, Status
+from torchesegeta.types import Attribution
 
 log = logging.getLogger(__name__)
 
-CRASHED = "the worker process died while this method ran"
-CRASHED_EARLY = "the worker process died while the image was read and the model first ran on it"
+OFTEN = 0.1
+"""Seconds between two messages on the progress of a sweep."""
+
+Tell = Callable[[Message], None]
 
 
-def run_config(config: RunConfig, crashes: Sequence[Crash], tell: Listener) -> None:
-    """Run what a config asks for and its folder does not hold yet.
+def serve(config: RunConfig, level: Level, number: int, ask: Callable[[], Command | None], tell: Tell) -> None:
+    """Plan a config, and do what is asked until there is nothing more to do.
 
     Args:
         config: The config, paths resolved.
-        crashes: Jobs of this run that took an earlier worker down: they are run in halves, and what is left of them
-            in the end is `failed`. Without any the run is a fresh one, and what failed before is tried again.
-        tell: Gets every event; before `started` nothing is written.
+        level: The least that is logged.
+        number: Which of the run's workers this is.
+        ask: Waits for a command; None: there is nothing more to do.
+        tell: Gets every message; before the first command nothing is written.
 
     Raises:
         ConfigError: The config is wrong, or its folder holds another run.
@@ -48,152 +53,198 @@ def run_config(config: RunConfig, crashes: Sequence[Crash], tell: Listener) -> N
     check_config(config)
     identity = identify(config)
     check_folder(config.output, identity)
-    final = STATUSES if crashes else FINAL
-    with (
-        planned(config) as plan,
-        Store.open(config.output, channels=config.channels, final=final) as store,
-        logging_to(store.folder / LOG),
-    ):
-        try:
-            _Run(plan, store, identity, crashes, tell).run()
-        except Exception:
-            log.exception("the run stopped")
-            raise
-
-
-class _Run:
-    """A run under way."""
-
-    def __init__(
-        self, plan: Plan, store: Store, identity: dict[str, Any], crashes: Sequence[Crash], tell: Listener
-    ) -> None:
-        self.plan, self.store, self.identity, self.crashes, self.tell = plan, store, identity, crashes, tell
-        self.clock = time.perf_counter()
-        self.before = read_run(store.folder) if (store.folder / RUN).is_file() else {}
-        self.finished = store.finished
-        self.images: dict[str, Record] = {i["name"]: i for i in self.before.get("images", [])}
-        self.number = 0
-
-    def run(self) -> None:
-        """Everything that is left, then the report."""
-        log.info("run with %s", ", ".join(f"{name} {version}" for name, version in versions().items()))
-        self._write_run("running")
-        left = {image.name: self._jobs(image) for image in self.plan.images}
-        self.tell(
-            {
-                "kind": "started",
-                "folder": str(self.store.folder),
-                "jobs": sum(map(len, left.values())),
-                "passes": sum(self._passes(job) for jobs in left.values() for job in jobs),
-                "warnings": self.plan.warnings,
-            }
-        )
-        for image in self.plan.images:
-            if left[image.name]:
-                self._run_image(image, left[image.name])
-        self._write_run("finished")
-        from torchesegeta.report import write_report
-
-        report = write_report(self.store.folder)
-        self.tell({"kind": "finished", "counts": self.store.counts(), "report": str(report)})
-
-    def _jobs(self, image: PlannedImage) -> list[Job]:
-        mine = jobs_for(self.plan.jobs, first=image.name == self.plan.first.image.name)
-        return remaining(mine, image.name, self.finished, self.crashes)
-
-    def _passes(self, job: Job) -> int:
-        """Planned passes, for the time that is left."""
-        return sum(self.plan.passes(job).values())
-
-    def _run_image(self, image: PlannedImage, jobs: Sequence[Job]) -> None:
-        if (image.name, frozenset()) in self.crashes:
-            self._fail(image.name, jobs, "failed", CRASHED_EARLY)
+    devices = workers(config)
+    torch.set_num_threads(max(1, torch.get_num_threads() // len(devices)))
+    with planned(config, number) as plan:
+        tell({"kind": "planned", "blueprint": _blueprint(plan, identity, devices)})
+        command = ask()
+        if command is None:
             return
-        self.tell({"kind": "image", "image": image.name})
-        try:
-            session = self.plan.session(image)
-            _ = session.bound
-        except StoreError:
-            raise
-        except EsegetaError as error:
-            status: Status = "incompatible" if isinstance(error, IncompatibleError) else "failed"
-            self._fail(image.name, jobs, status, str(error))
-            return
-        self.images[image.name] = _describe(session, image)
-        self._write_run("running")
-        drawing = Drawing(session, self.store, self.plan.config.convention)
+        with logging_to(config.output / LOG, level):
+            try:
+                _follow(_Worker(plan, tell), command, ask)
+            except Exception:
+                log.exception("the run stopped")
+                raise
+
+
+def _follow(worker: _Worker, first: Command, ask: Callable[[], Command | None]) -> None:
+    command: Command | None = first
+    while command is not None:
+        if isinstance(command, RunJob):
+            worker.run(command)
+        else:
+            worker.report()
+        command = ask()
+
+
+def _blueprint(plan: Plan, identity: Record, devices: list[str]) -> Blueprint:
+    config = plan.config
+    return Blueprint(
+        folder=config.output,
+        identity=identity,
+        about={
+            "config": config.model_dump(mode="json", by_alias=True),
+            "versions": versions(),
+            "device": ", ".join(dict.fromkeys(devices)),
+            "precision": config.precision,
+            "seed": config.seed,
+            "class_names": list(config.model.class_names),
+            "warnings": plan.warnings,
+            "notes": list(config.notes),
+        },
+        images=[image.name for image in plan.images],
+        tickets=list(_tickets(plan)),
+        blanks={task.label: _blanks(task) for job in plan.jobs for task in job.tasks},
+        devices=devices,
+        timeout_s=config.execution.timeout_s,
+        warnings=plan.warnings,
+    )
+
+
+def _tickets(plan: Plan) -> Iterator[Ticket]:
+    passes: dict[tuple[str, ...], int] = {}
+    for image in plan.images:
+        for job in _jobs(plan, image):
+            labels = tuple(task.label for task in job.tasks)
+            if labels not in passes:
+                passes[labels] = sum(plan.passes(job).values())
+            yield Ticket(image.name, labels, passes[labels], job.timeout_s)
+
+
+def _jobs(plan: Plan, image: PlannedImage) -> list[Job]:
+    return jobs_for(plan.jobs, first=image.name == plan.first.image.name)
+
+
+def _blanks(task: Task) -> list[Record]:
+    """The records of a task that made no maps; image, status and reason are to be filled in."""
+    method = task.method
+    blank = [Attribution(method.name, task.label, None, None, place, "", status="failed") for place in task.places]
+    for one in blank:
+        one.parameters = method.parameters()
+        one.space = "image" if method.in_image_space(one.layer) else "layer"
+        one.shows, one.of_model = method.shows, method.of_model
+    return [describe(one) for one in blank]
+
+
+class _Worker:
+    """A model that is ready, and the image at hand."""
+
+    def __init__(self, plan: Plan, tell: Tell) -> None:
+        self.plan, self.tell = plan, tell
+        self.folder = plan.config.output
+        self.images = {image.name: image for image in plan.images}
+        self.present: tuple[Session, Drawing] | None = None
+
+    def run(self, command: RunJob) -> None:
+        """Run a job, reading its image where it is not at hand."""
+        ticket = command.ticket
+        with about(ticket.image, ", ".join(ticket.labels)):
+            try:
+                session, drawing = self._prepare(ticket.image)
+            except StoreError:
+                raise
+            except EsegetaError as error:
+                status = "incompatible" if isinstance(error, IncompatibleError) else "failed"
+                self.tell({"kind": "unusable", "status": status, "text": str(error)})
+                return
+            self._run(command, session, drawing)
+            self.tell({"kind": "done"})
+
+    def _prepare(self, name: str) -> tuple[Session, Drawing]:
+        """The image before the model, its target bound; its prediction is stored."""
+        if self.present is not None and self.present[0].image.name == name:
+            return self.present
+        self.present = None
+        self.tell({"kind": "image"})
+        session = self.plan.session(self.images[name])
+        _ = session.bound
+        drawing = Drawing(session, self.folder, self.plan.config.convention, self._tell_of_figure)
         drawing.prediction()
-        for job in jobs:
-            self._run_job(job, session, drawing)
-            self._write_run("running")
+        self.present = (session, drawing)
+        self.tell({"kind": "prepared", "record": _describe(session, self.images[name])})
+        return self.present
 
-    def _run_job(self, job: Job, session: Session, drawing: Drawing) -> None:
-        labels, name = [task.label for task in job.tasks], session.image.name
-        if (name, frozenset(labels)) in self.crashes:
-            self._fail(name, [job], "failed", CRASHED)
-            return
-        self.number += 1
-        passes = self._passes(job)
-        self.tell({"kind": "job", "image": name, "labels": labels, "number": self.number, "passes": passes})
-        log.info("%s: sweep %s for %s", name, job.sweep, ", ".join(labels))
-        maps = run_job(job, session, lambda done, total: self.tell({"kind": "progress", "done": done, "total": total}))
+    def _run(self, command: RunJob, session: Session, drawing: Drawing) -> None:
+        ticket, job = command.ticket, self._job(command.ticket)
+        self.tell({"kind": "sweep"})
+        log.info("sweep %s", job.sweep)
+        maps = run_job(job, session, _Progress(self.tell), within=command.within, retries=ticket.retries)
         for label, group in groupby(maps, key=lambda m: m.label):
-            self._store_task(label, group, session, drawing)
+            self._store(label, group, session, drawing)
 
-    def _store_task(self, label: str, maps: Iterator[Attribution], session: Session, drawing: Drawing) -> None:
+    def _job(self, ticket: Ticket) -> Job:
+        """The job with the tasks that a ticket names."""
+        jobs = [(job, tuple(task for task in job.tasks if task.label in ticket.labels)) for job in self.plan.jobs]
+        return next(replace(job, tasks=tasks) for job, tasks in jobs if tasks)
+
+    def _store(self, label: str, maps: Iterator[Attribution], session: Session, drawing: Drawing) -> None:
         kept: list[tuple[Attribution, Record]] = []
         for attribution in maps:
-            record = describe(attribution)
-            self.store.save(attribution, session.image, record)
+            record = self._save(attribution, session)
             drawing.map(attribution, record)
-            self._add(record)
+            if attribution.shows == "map":
+                self._tell_of(record)
             kept.append((attribution, record))
+        pictures = [(one, record) for one, record in kept if one.shows == "picture"]
         drawing.overview([one for one, _ in kept if one.shows == "map"])
-        draw_pictures(drawing, [(one, record) for one, record in kept if one.shows == "picture"])
-        self.store.close_task(session.image.name, kept[0][0].method, label)
+        draw_pictures(drawing, pictures)
+        for _, record in pictures:
+            self._tell_of(record)
+        self.tell({"kind": "task", "label": label})
 
-    def _fail(self, image: str, jobs: Sequence[Job], status: Status, reason: str) -> None:
-        """Record every task of some jobs as failed."""
-        for task in (task for job in jobs for task in job.tasks):
-            method = task.method
-            for place in task.places:
-                failed = Attribution(method.name, task.label, None, None, place, image, status=status, reason=reason)
-                failed.parameters = method.parameters()
-                failed.space = "image" if method.in_image_space(place) else "layer"
-                failed.shows, failed.of_model = method.shows, method.of_model
-                self._add(describe(failed))
-            self.store.close_task(image, method.name, task.label)
+    def _tell_of(self, record: Record) -> None:
+        """A map or picture is stored and drawn."""
+        write_sidecar(self.folder, record)
+        _log(record)
+        self.tell({"kind": "record", "record": record})
 
-    def _add(self, record: Record) -> None:
-        self.store.add(record)
-        keys = ("image", "label", "layer", "target", "status", "reason")
-        self.tell({"kind": "map", **{k: record[k] for k in keys}})  # type: ignore[typeddict-item]
-        if record["status"] != "ok":
-            where = " ".join(str(record[k]) for k in keys[:4] if record[k] is not None)
-            log.warning("%s: %s: %s", record["status"], where, record["reason"])
+    def _save(self, attribution: Attribution, session: Session) -> Record:
+        """Store a map's values; one that cannot be brought into a file has failed."""
+        record = describe(attribution)
+        try:
+            save_map(self.folder, attribution, session.image, record, self.plan.config.channels)
+        except StoreError:
+            raise
+        except Exception as error:
+            log.exception("the map cannot be stored", extra={"method": attribution.label})
+            attribution.values, attribution.status = None, "failed"
+            attribution.reason = f"the map cannot be stored: {type(error).__name__}: {error}"
+            record = describe(attribution)
+        return record
 
-    def _write_run(self, state: str) -> None:
-        config, now = self.plan.config, datetime.now(UTC).isoformat(timespec="seconds")
-        names = [image.name for image in self.plan.images if image.name in self.images]
-        self.store.write_run(
-            {
-                "state": state,
-                "identity": self.identity,
-                "config": config.model_dump(mode="json", by_alias=True),
-                "versions": versions(),
-                "device": str(self.plan.runner.device),
-                "precision": config.precision,
-                "seed": config.seed,
-                "started": self.before.get("started", now),
-                "finished": now if state == "finished" else None,
-                "seconds": round(self.before.get("seconds", 0) + time.perf_counter() - self.clock, 2),
-                "counts": self.store.counts(),
-                "class_names": list(config.model.class_names),
-                "images": [self.images[name] for name in names],
-                "warnings": self.plan.warnings,
-                "notes": list(config.notes),
-            }
-        )
+    def _tell_of_figure(self, record: Record) -> None:
+        self.tell({"kind": "record", "record": record})
+
+    def report(self) -> None:
+        """Write the report."""
+        from torchesegeta.report import write_report
+
+        self.present = None
+        self.tell({"kind": "reported", "text": str(write_report(self.folder))})
+
+
+class _Progress:
+    """Tells of progress, but not of every chunk of a quick sweep."""
+
+    def __init__(self, tell: Tell) -> None:
+        self.tell, self.told = tell, 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done in (0, total) or now - self.told >= OFTEN:
+            self.told = now
+            self.tell({"kind": "progress", "done": done, "total": total})
+
+
+def _log(record: Record) -> None:
+    """What must be known of a map."""
+    extra = {"method": record["label"]}
+    where = " ".join(f"{name} {record[name]}: " for name in ("layer", "target") if record[name] is not None)
+    if record["status"] != "ok":
+        log.warning("%s%s: %s", where, record["status"], record["reason"], extra=extra)
+    for warning in record["warnings"]:
+        log.warning("%s%s", where, warning, extra=extra)
 
 
 def _describe(session: Session, image: PlannedImage) -> Record:

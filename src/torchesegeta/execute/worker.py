@@ -1,73 +1,97 @@
-"""The child process: plans a config, runs its jobs, stores every map as it comes, draws, and writes the report."""
+"""The worker process: plans the config, then runs the jobs it is given."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import closing
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from torchesegeta.execute.events import Crash, Event, Listener
+from torchesegeta.execute.events import Command, Message
+from torchesegeta.execute.log import Level
 
 
-def work(config: str, crashes: Sequence[Crash], connection: Connection) -> None:
-    """Run a config; the entry point of the child process.
+def work(config: str, level: Level, number: int, connection: Connection) -> None:
+    """Serve a coordinator; the entry point of the process.
 
     Args:
         config: The config file.
-        crashes: Jobs that took an earlier worker down.
-        connection: Events go here. When nobody listens any more, the process ends.
+        level: The least that is logged.
+        number: Which of the run's workers this is.
+        connection: To the coordinator. When nobody listens any more, the process ends.
     """
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _end_with_parent()
 
-    def tell(event: Event) -> None:
+    def tell(message: Message) -> None:
         try:
-            connection.send(event)
+            connection.send(message)
         except OSError:
             os._exit(1)
 
+    def ask() -> Command | None:
+        try:
+            command: Command = connection.recv()
+        except (EOFError, OSError):
+            return None
+        return command
+
     with closing(connection):
-        report_errors(Path(config), crashes, tell)
+        report_errors(Path(config), level, number, ask, tell)
 
 
-def report_errors(config: Path, crashes: Sequence[Crash], tell: Listener) -> None:
-    """Run a config, and tell what ends it too early: `refused` where nothing has run, else `broken`.
+def report_errors(
+    config: Path, level: Level, number: int, ask: Callable[[], Command | None], tell: Callable[[Message], None]
+) -> None:
+    """Serve, and tell what ends it too early: `refused` where it is the config's fault, else `broken`.
 
     Args:
         config: The config file.
-        crashes: Jobs that took an earlier worker down.
-        tell: Gets every event.
+        level: The least that is logged.
+        number: Which of the run's workers this is.
+        ask: Waits for a command; None: there is nothing more to do.
+        tell: Gets every message.
     """
     from torchesegeta.config import load_config
     from torchesegeta.errors import EsegetaError
-    from torchesegeta.execute.running import run_config
-    from torchesegeta.store import LOG
+    from torchesegeta.execute.running import serve
+    from torchesegeta.ledger import LOG
 
-    started = False
+    planned = False
 
-    def note_start(event: Event) -> None:
-        nonlocal started
-        started = started or event["kind"] == "started"
-        tell(event)
+    def note(message: Message) -> None:
+        nonlocal planned
+        planned = planned or message["kind"] == "planned"
+        tell(message)
 
     try:
-        run_config(load_config(config), crashes, note_start)
+        serve(load_config(config), level, number, ask, note)
     except EsegetaError as error:
-        tell({"kind": "broken" if started or crashes else "refused", "text": str(error)})
+        tell({"kind": "broken" if planned else "refused", "text": str(error)})
     except MemoryError:
         tell({"kind": "broken", "text": "out of memory"})
     except Exception as error:
-        where = f"see {LOG}" if started else traceback.format_exc()
+        where = f"see {LOG}" if planned else traceback.format_exc()
         tell({"kind": "broken", "text": f"unexpected {type(error).__name__}: {error}; {where}"})
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent is gone, whatever it is doing: nobody would stop it any more."""
+    """End this process when its coordinator is gone, whatever it is doing: nobody would stop it any more."""
     parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    if parent is None:
+        return
+    if sys.platform == "linux":  # SIGIO ends also native code that never lets a thread run
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, fcntl.fcntl(parent.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
+    threading.Thread(target=_wait_for, args=(parent,), daemon=True).start()
+
+
+def _wait_for(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from torchesegeta.errors import StoreError, unknown
 from torchesegeta.figures.frame import Array
-from torchesegeta.inputs import replacing
+from torchesegeta.ledger import replacing
 
 RESOLUTION = 150
 """Pixels per inch of a PNG."""

@@ -12,7 +12,7 @@ What is read, and how (values are float32 afterwards):
 
 from torchesegeta.inputs.channels import to_channels_first
 from torchesegeta.inputs.geometry import output_grid, resample, to_file_grid
-from torchesegeta.inputs.maps import map_suffix, read_map, replacing, write_map
+from torchesegeta.inputs.maps import map_suffix, read_map, write_map
 from torchesegeta.inputs.preprocess import Steps, build_transforms
 from torchesegeta.inputs.read import as_image, read_image, read_label
 
@@ -25,7 +25,6 @@ __all__ = [
     "read_image",
     "read_label",
     "read_map",
-    "replacing",
     "resample",
     "to_channels_first",
     "to_file_grid",

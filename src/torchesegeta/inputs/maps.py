@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import os
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from torchesegeta.errors import InputError, StoreError
+from torchesegeta.errors import InputError
 from torchesegeta.inputs.formats import nifti, read_file
+from torchesegeta.ledger import replacing
 from torchesegeta.types import Affine, Grid
 
 PLACE = (
@@ -76,28 +73,6 @@ def read_map(path: Path) -> tuple[NDArray[np.float32], Affine | None]:
     header = source.grid.header
     placed = header is not None and (header["sform_code"] or header["qform_code"] or header["xyzt_units"])
     return source.values.astype(np.float32, copy=False), source.grid.affine if placed else None
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A stream to a temporary file beside `path`, which takes that name when all is on the disk.
-
-    Raises:
-        StoreError: The file cannot be written; nothing is left of it, and what had the name before is untouched.
-    """
-    part = path.with_name(f".part-{uuid.uuid4().hex[:12]}-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("xb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or f'{error}; is the disk full?'}") from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def _write_tiff(stream: BinaryIO, values: NDArray[np.float32]) -> None:

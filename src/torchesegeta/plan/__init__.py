@@ -2,6 +2,6 @@
 
 from torchesegeta.plan.estimate import Estimate, estimate
 from torchesegeta.plan.images import PlannedImage, name_images
-from torchesegeta.plan.plan import Plan, check_config, planned
+from torchesegeta.plan.plan import Plan, check_config, planned, workers
 
-__all__ = ["Estimate", "Plan", "PlannedImage", "check_config", "estimate", "name_images", "planned"]
+__all__ = ["Estimate", "Plan", "PlannedImage", "check_config", "estimate", "name_images", "planned", "workers"]

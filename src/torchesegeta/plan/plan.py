@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import nn
 
 from torchesegeta.config import RunConfig
-from torchesegeta.devices import torch_device
+from torchesegeta.devices import device_names, torch_device
 from torchesegeta.errors import ConfigError, EsegetaError, IncompatibleError, InputError, ModelError
 from torchesegeta.inputs import build_transforms
 from torchesegeta.jobs import Job, any_rule, group
@@ -115,17 +115,30 @@ def check_config(config: RunConfig) -> None:
     check_distinct("methods", labels)
     check_distinct("images", [image.name for image in name_images(config)])
     check_distinct("model.class_names", config.model.class_names)
-    torch_device(config.execution.devices[0], where="execution.devices[0]")
+    workers(config)
     if config.preprocess:
         build_transforms(config.preprocess)
 
 
+def workers(config: RunConfig) -> list[str]:
+    """The device of each worker; the first workers have different ones.
+
+    Raises:
+        ConfigError: There is no such device.
+    """
+    return device_names(config.execution.devices, where="execution.devices") * config.execution.workers_per_device
+
+
 @contextmanager
-def planned(config: RunConfig) -> Iterator[Plan]:
+def planned(config: RunConfig, worker: int = 0) -> Iterator[Plan]:
     """Plan a run: check every name, load the model and an image, run a probing pass.
 
     The model is ready to run inside the context. An image that cannot be used costs its own maps, so the next one is
     probed instead.
+
+    Args:
+        config: The config, paths resolved.
+        worker: Which of the run's workers the model is made ready for.
 
     Raises:
         ConfigError: Something in the config does not exist or does not fit.
@@ -134,7 +147,7 @@ def planned(config: RunConfig) -> Iterator[Plan]:
     """
     check_config(config)
     parsed, images = parse_methods(config.methods), name_images(config)
-    device = torch_device(config.execution.devices[0])
+    device = torch_device(workers(config)[worker])
     model, warnings = _load(config)
     dims = model_dims(model)
     with prepared(model, device, config.seed) as ready:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from torchesegeta.store import read_manifest, read_run
+from torchesegeta.ledger import read_manifest, read_run
 
 Record: TypeAlias = Mapping[str, Any]
 

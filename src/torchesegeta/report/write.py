@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchesegeta.inputs import replacing
+from torchesegeta.ledger import replacing
 from torchesegeta.report import chapters, learnt, words
 from torchesegeta.report.catalogue import Catalogue, registered
 from torchesegeta.report.records import Run, read

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from torchesegeta.errors import StoreError
-from torchesegeta.inputs import map_suffix, output_grid, read_map, replacing, to_file_grid, write_map
-from torchesegeta.store.records import key_of, read_manifest, read_run
+from torchesegeta.inputs import map_suffix, output_grid, read_map, to_file_grid, write_map
+from torchesegeta.ledger import SUMS, Record, key_of, read_manifest, read_run, replacing, sha256_of, write_json
 from torchesegeta.types import Attribution, Grid, Image
 
 LONGEST = 64
@@ -86,6 +86,42 @@ def _own_grid(attribution: Attribution, shape: tuple[int, ...]) -> Grid:
     return Grid(shape, attribution.affine, Nifti1Header() if flat else None)
 
 
+def save_map(folder: Path, attribution: Attribution, image: Image | None, record: Record, channels: str) -> None:
+    """Write a map's values and what belongs to them into a run folder, and note the files in its record.
+
+    Args:
+        folder: The run folder.
+        attribution: The map; one without values needs no file.
+        image: What it explains, or None where it is not at hand.
+        record: As of `describe`; gets `files` and their SHA-256.
+        channels: Whether a layer's channels are kept (`keep`) or summed (`sum`).
+
+    Raises:
+        StoreError: The disk is full, or the folder cannot be written.
+    """
+    if attribution.values is None:
+        return
+    stem = folder / "attributions" / slug(attribution.image) / file_stem(attribution)
+    path = write_values(stem, *on_disk(attribution, image, channels))
+    record["files"]["values"] = path.relative_to(folder).as_posix()
+    record["files"]["sidecar"] = sidecar_of(path).relative_to(folder).as_posix()
+    record[SUMS["values"]] = sha256_of(path)
+    if attribution.arrays:
+        path = write_arrays(stem, attribution.arrays)
+        record["files"]["arrays"] = path.relative_to(folder).as_posix()
+        record[SUMS["arrays"]] = sha256_of(path)
+
+
+def write_sidecar(folder: Path, record: Record) -> None:
+    """Write a map's record beside its values, where it has any.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    if "sidecar" in record["files"]:
+        write_json(folder / record["files"]["sidecar"], record)
+
+
 def write_values(stem: Path, values: NDArray[np.float32], grid: Grid | None) -> Path:
     """Write values under a name whose suffix fits them.
 
@@ -146,6 +182,7 @@ def _read(folder: Path, record: Mapping[str, Any]) -> Attribution:
         shows=record.get("shows", "map"),
         of_model=record.get("of_model", False),
         covers=record.get("covers", False),
+        retries=record.get("retries", 0),
         peak_memory=record["peak_memory_bytes"],
         arrays=_read_arrays(_path(folder, record, "arrays", "file of arrays")),
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from torchesegeta.errors import ConfigError
-from torchesegeta.store.records import MANIFEST, RUN, describe, read_run
-from torchesegeta.store.store import Store, check_folder
+from torchesegeta.ledger import MANIFEST, RUN, Ledger, Record, check_folder, read_run
+from torchesegeta.store.maps import save_map, write_sidecar
+from torchesegeta.store.records import describe
 from torchesegeta.types import Attribution, Image
 
 SAVED = "saved"
@@ -30,22 +31,29 @@ def save_maps(folder: Path, maps: Sequence[Attribution], images: Mapping[str, Im
         StoreError: It cannot be written.
     """
     _check(folder, maps)
-    with Store.open(folder, channels=channels) as store:
-        _remove_old(store)
-        _write_run(store)
-        for attribution in maps:
-            record = describe(attribution)
-            store.save(attribution, images.get(attribution.image), record)
-            store.add(record)
-        for image, method, label in dict.fromkeys((m.image, m.method, m.label) for m in maps):
-            store.close_task(image, method, label)
-        _write_run(store)
+    tasks: defaultdict[tuple[str, str, str], list[Attribution]] = defaultdict(list)
+    for attribution in maps:
+        tasks[attribution.image, attribution.method, attribution.label].append(attribution)
+    with Ledger.open(folder) as ledger:
+        _remove_old(ledger)
+        _write_run(ledger)
+        for (image, method, label), members in tasks.items():
+            records = [_save(folder, member, images.get(image), channels) for member in members]
+            ledger.close_task(image, method, label, records)
+        _write_run(ledger)
     return folder
 
 
-def _write_run(store: Store) -> None:
+def _save(folder: Path, attribution: Attribution, image: Image | None, channels: str) -> Record:
+    record = describe(attribution)
+    save_map(folder, attribution, image, record, channels)
+    write_sidecar(folder, record)
+    return record
+
+
+def _write_run(ledger: Ledger) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    store.write_run({"state": SAVED, "identity": {}, "finished": now, "counts": store.counts()})
+    ledger.write_run({"state": SAVED, "identity": {}, "finished": now, "counts": ledger.counts()})
 
 
 def _check(folder: Path, maps: Sequence[Attribution]) -> None:
@@ -59,10 +67,10 @@ def _check(folder: Path, maps: Sequence[Attribution]) -> None:
         raise ConfigError(f"{str(folder)!r} holds a run; save into another folder")
 
 
-def _remove_old(store: Store) -> None:
-    for record in store.records.values():
-        for path in (store.folder / name for name in record.get("files", {}).values()):
-            if path.resolve().is_relative_to(store.folder.resolve()):
+def _remove_old(ledger: Ledger) -> None:
+    for record in ledger.records.values():
+        for path in (ledger.folder / name for name in record.get("files", {}).values()):
+            if path.resolve().is_relative_to(ledger.folder.resolve()):
                 path.unlink(missing_ok=True)
-    store.records.clear()
-    (store.folder / MANIFEST).unlink(missing_ok=True)
+    ledger.records.clear()
+    (ledger.folder / MANIFEST).unlink(missing_ok=True)

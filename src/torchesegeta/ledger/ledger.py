@@ -1,20 +1,20 @@
-"""A run folder, open for one writer."""
+"""The manifest and `run.json` of a run folder, open for one writer."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
 import os
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from torchesegeta.errors import ConfigError, StoreError
-from torchesegeta.inputs import replacing
-from torchesegeta.store.maps import file_stem, on_disk, sidecar_of, slug, write_arrays, write_values
-from torchesegeta.store.records import (
+from torchesegeta.ledger.files import UNFINISHED, replacing
+from torchesegeta.ledger.records import (
     FINAL,
     MANIFEST,
     RUN,
@@ -27,14 +27,10 @@ from torchesegeta.store.records import (
     to_line,
     write_json,
 )
-from torchesegeta.types import Attribution, Image
 
 LOCK, LOG = ".lock", "log.txt"
 SUMS = {"values": "sha256", "arrays": "arrays_sha256"}
 """Where a record holds the SHA-256 of its files."""
-
-UNFINISHED = ".part-*"
-"""What a killed process leaves behind of files that never got their final names (see `inputs.replacing`)."""
 
 
 def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
@@ -69,58 +65,62 @@ def _check_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any])
 
 
 @dataclass
-class Store:
-    """A run folder, open for one writer; a context manager, which lets others write at its end.
+class Ledger:
+    """The manifest of a run folder, open for one writer; a context manager, which lets others write at its end.
 
     Attributes:
         folder: The run folder.
-        channels: Whether files of layer maps keep the layer's channels (`keep`) or hold their sum (`sum`).
         records: The manifest.
     """
 
     folder: Path
-    channels: str = "sum"
     records: dict[tuple[str, ...], Record] = field(default_factory=dict)
     _lock: IO[str] | None = None
 
     @classmethod
-    def open(cls, folder: Path, *, channels: str = "sum", final: Collection[str] = FINAL) -> Store:
+    def open(cls, folder: Path) -> Ledger:
         """Open a run folder for writing; make it where there is none.
 
         What an earlier process left unfinished goes: temporary files, and the lines of tasks that are to be run again.
 
         Args:
             folder: The run folder, as `check_folder` allows.
-            channels: Of layer maps in files.
-            final: Tasks with other statuses than these are to be run again.
 
         Raises:
             StoreError: It cannot be written, or another process is writing to it.
         """
-        store = cls(folder, channels, _lock=_take_lock(folder))
+        ledger = cls(folder, _lock=_take_lock(folder))
         try:
-            for path in folder.rglob(UNFINISHED):
-                path.unlink(missing_ok=True)
-            store._keep(final)
+            ledger.tidy()
+            ledger._keep()
         except OSError as error:
-            store.close()
+            ledger.close()
             raise StoreError(f"output: {str(folder)!r} cannot be written: {error.strerror}") from error
         except BaseException:
-            store.close()
+            ledger.close()
             raise
-        return store
+        return ledger
 
-    def _keep(self, final: Collection[str]) -> None:
+    def tidy(self) -> None:
+        """Remove what killed processes left unfinished; none may be writing."""
+        for path in self.folder.rglob(UNFINISHED):
+            path.unlink(missing_ok=True)
+
+    def _keep(self) -> None:
         """Read the manifest; keep what belongs to finished tasks."""
         self.records = {key_of(record): record for record in read_manifest(self.folder)}
-        done = {task for task in self.finished if all(self._is_whole(r, final) for r in self._maps(*task))}
+        maps: defaultdict[tuple[str, str], list[Record]] = defaultdict(list)
+        for record in self.records.values():
+            if record["record"] == "map":
+                maps[record["image"], record["label"]].append(record)
+        done = {task for task in self.finished if all(map(self._is_whole, maps[task]))}
         self.records = {key: r for key, r in self.records.items() if (r.get("image"), r.get("label")) in done}
         path, content = self.folder / MANIFEST, b"".join(map(to_line, self.records.values()))
         if path.exists() and path.read_bytes() != content:
             with replacing(path) as stream:
                 stream.write(content)
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Ledger:
         return self
 
     def __exit__(
@@ -139,68 +139,31 @@ class Store:
         """(image, label) of the tasks that were closed; after opening, those that need not be run again."""
         return {(r["image"], r["label"]) for r in self.records.values() if r["record"] == "task"}
 
-    def _maps(self, image: str, label: str) -> list[Record]:
-        return [r for r in self.records.values() if r["record"] == "map" and (r["image"], r["label"]) == (image, label)]
-
-    def _is_whole(self, record: Record, final: Collection[str]) -> bool:
+    def _is_whole(self, record: Record) -> bool:
         """Whether a map has a final status, and its files are as they were written."""
         files = record["files"]
-        if record["status"] not in final or not all((self.folder / name).is_file() for name in files.values()):
+        if record["status"] not in FINAL or not all((self.folder / name).is_file() for name in files.values()):
             return False
         sums = {kind: record[name] for kind, name in SUMS.items() if kind in files}
-        return all(_sha256(self.folder / files[kind]) == known for kind, known in sums.items())
+        return all(sha256_of(self.folder / files[kind]) == known for kind, known in sums.items())
 
-    def save(self, attribution: Attribution, image: Image | None, record: Record) -> None:
-        """Write a map's values and what belongs to them, and note the files in its record.
-
-        Args:
-            attribution: The map; one without values needs no file.
-            image: What it explains, or None where it is not at hand.
-            record: As of `describe`; gets `files` and their SHA-256.
+    def close_task(self, image: str, method: str, label: str, records: Sequence[Record]) -> None:
+        """Append the records of a task, and a line that says that they are all there, to the manifest.
 
         Raises:
-            StoreError: The disk is full, or the folder cannot be written.
+            StoreError: They cannot be written.
         """
-        if attribution.values is None:
-            return
-        stem = self.folder / "attributions" / slug(attribution.image) / file_stem(attribution)
-        path = write_values(stem, *on_disk(attribution, image, self.channels))
-        record["files"]["values"] = self.name_of(path)
-        record["files"]["sidecar"] = self.name_of(sidecar_of(path))
-        record[SUMS["values"]] = _sha256(path)
-        if attribution.arrays:
-            path = write_arrays(stem, attribution.arrays)
-            record["files"]["arrays"], record[SUMS["arrays"]] = self.name_of(path), _sha256(path)
-
-    def name_of(self, path: Path) -> str:
-        """A file's name as records give it: its path in the folder."""
-        return path.relative_to(self.folder).as_posix()
-
-    def add(self, record: Record) -> None:
-        """Write a record's sidecar, which says the same, and append it to the manifest.
-
-        Raises:
-            StoreError: It cannot be written.
-        """
-        if "sidecar" in record.get("files", {}):
-            write_json(self.folder / record["files"]["sidecar"], record)
+        maps = [record for record in records if record["record"] == "map"]
+        records = [*records, task_record(image, method, label, maps)]
         path = self.folder / MANIFEST
         try:
             with path.open("ab") as stream:
-                stream.write(to_line(record))
+                stream.write(b"".join(map(to_line, records)))
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
             raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
-        self.records[key_of(record)] = record
-
-    def close_task(self, image: str, method: str, label: str) -> None:
-        """Note that all maps of a task are there.
-
-        Raises:
-            StoreError: It cannot be written.
-        """
-        self.add(task_record(image, method, label, self._maps(image, label)))
+        self.records.update((key_of(record), record) for record in records)
 
     def write_run(self, content: Mapping[str, Any]) -> None:
         """Write `run.json` whole.
@@ -233,6 +196,7 @@ def _take_lock(folder: Path) -> IO[str]:
     return lock
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The checksum of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

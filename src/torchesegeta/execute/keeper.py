@@ -1,0 +1,147 @@
+"""Keeps what a run makes: the manifest and `run.json`, whose one writer it is, the log, and whoever follows the run."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from torchesegeta.execute.events import Event, Listener
+from torchesegeta.execute.log import Level, logging_to
+from torchesegeta.execute.runfile import RunFile
+from torchesegeta.execute.tickets import Blueprint, Ticket
+from torchesegeta.ledger import LOG, Ledger, Record
+
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """The records of a run under way.
+
+    Args:
+        blueprint: The run.
+        listen: Gets every event.
+        level: The least that is logged.
+
+    Raises:
+        StoreError: The folder cannot be written, or another process is writing to it.
+    """
+
+    def __init__(self, blueprint: Blueprint, listen: Listener, level: Level) -> None:
+        self.blueprint, self.listen = blueprint, listen
+        self._open = ExitStack()
+        self.ledger = self._open.enter_context(Ledger.open(blueprint.folder))
+        self._open.enter_context(logging_to(blueprint.folder / LOG, level, __name__))
+        self.run = RunFile(self.ledger, blueprint)
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.ledger.folder
+
+    @property
+    def finished(self) -> set[tuple[str, str]]:
+        """(image, label) of what is done."""
+        return self.ledger.finished
+
+    def close(self) -> None:
+        """Let others write to the folder."""
+        self._open.close()
+
+    def stop(self, why: str) -> None:
+        """The run cannot go on."""
+        log.error("the run stopped: %s", why)
+
+    def left(self) -> list[Ticket]:
+        """The jobs that are left."""
+        done: defaultdict[str, set[str]] = defaultdict(set)
+        for image, label in self.ledger.finished:
+            done[image].add(label)
+        return [left for one in self.blueprint.tickets if (left := one.without(done[one.image])) is not None]
+
+    def start(self, left: Sequence[Ticket]) -> None:
+        """The run begins.
+
+        Raises:
+            StoreError: The folder cannot be written.
+        """
+        self.run.write("running")
+        log.info("run with %s", ", ".join(f"{name} {v}" for name, v in self.blueprint.about["versions"].items()))
+        self.listen(
+            {
+                "kind": "started",
+                "folder": str(self.folder),
+                "jobs": len(left),
+                "passes": sum(ticket.passes for ticket in left),
+                "warnings": self.blueprint.warnings,
+                "devices": self.blueprint.devices,
+            }
+        )
+
+    def describe(self, image: Record) -> None:
+        """An image is before the model.
+
+        Raises:
+            StoreError: The folder cannot be written.
+        """
+        self.run.images[image["name"]] = image
+        self.run.write("running")
+
+    def now_and_then(self) -> None:
+        """A job is over.
+
+        Raises:
+            StoreError: The folder cannot be written.
+        """
+        self.run.write_now_and_then()
+
+    def finish(self) -> None:
+        """All jobs are over; no worker writes any more.
+
+        Raises:
+            StoreError: The folder cannot be written.
+        """
+        self.ledger.tidy()
+        self.run.write("finished")
+
+    def counts(self) -> dict[str, int]:
+        """Number of maps by status."""
+        return self.ledger.counts()
+
+    def close_task(self, image: str, label: str, records: Sequence[Record]) -> None:
+        """All maps and figures of a task are there.
+
+        Raises:
+            StoreError: The folder cannot be written.
+        """
+        self.ledger.close_task(image, str(self.blueprint.blanks[label][0]["method"]), label, records)
+
+    def give_up(self, tickets: Iterable[Ticket], status: str, reason: str) -> None:
+        """Record that jobs have no maps.
+
+        Raises:
+            StoreError: The folder cannot be written.
+        """
+        for ticket in tickets:
+            about = {"image": ticket.image, "status": status, "reason": reason, "retries": ticket.retries}
+            for label in ticket.labels:
+                records = [{**blank, **about} for blank in self.blueprint.blanks[label]]
+                self.close_task(ticket.image, label, records)
+                for record in records:
+                    self.tell_of(record)
+                log.warning("%s: %s", status, reason, extra={"image": ticket.image, "method": label})
+
+    def tell_of(self, record: Record, worker: int | None = None) -> None:
+        """A map is there, or there is none and why."""
+        keys = ("image", "label", "layer", "target", "status", "reason")
+        event: Event = {"kind": "map", **{k: record[k] for k in keys}}  # type: ignore[typeddict-item]
+        if worker is not None:
+            event["worker"] = worker
+        self.listen(event)
+
+    def note(self, text: str) -> None:
+        """Something went wrong that a user should know."""
+        log.warning("%s", text)
+        self.listen({"kind": "note", "text": text})

@@ -1,0 +1,37 @@
+"""Files that are whole under their final names, or not there."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from torchesegeta.errors import StoreError
+
+UNFINISHED = ".part-*"
+"""What a killed process leaves behind of files that never got their final names."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A stream to a temporary file beside `path`, which takes that name when all is on the disk.
+
+    Raises:
+        StoreError: The file cannot be written; nothing is left of it, and what had the name before is untouched.
+    """
+    part = path.with_name(f".part-{uuid.uuid4().hex[:12]}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("xb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror or f'{error}; is the disk full?'}") from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -1,0 +1,101 @@
+"""What a run folder says of itself: `run.json`, and the lines of `manifest.jsonl`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from torchesegeta.errors import StoreError
+from torchesegeta.ledger.files import replacing
+
+if TYPE_CHECKING:
+    from torchesegeta.types import Status
+
+RUN = "run.json"
+MANIFEST = "manifest.jsonl"
+SCHEMA = 1
+STATUSES: tuple[Status, ...] = ("ok", "partial", "failed", "timeout", "incompatible")
+FINAL: tuple[Status, ...] = ("ok", "partial", "incompatible")
+"""Statuses that another try would not change."""
+WORST_FIRST = ("failed", "timeout", "partial", "ok", "incompatible")
+
+Record: TypeAlias = dict[str, Any]
+
+
+def task_record(image: str, method: str, label: str, maps: Iterable[Mapping[str, Any]]) -> Record:
+    """The manifest's line that closes a task: all its maps are there.
+
+    Its status is the worst of theirs, incompatible ones set aside where there are others.
+    """
+    statuses = [record["status"] for record in maps]
+    worst = next((s for s in WORST_FIRST if s in statuses), "incompatible")
+    return {
+        "record": "task",
+        "method": method,
+        "label": label,
+        "image": image,
+        "status": worst,
+        "maps": len(statuses),
+    }
+
+
+def key_of(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Tells the lines of a manifest apart: of two equal ones the later counts."""
+    names = ("record", "kind", "image", "label", "layer", "target", "metric")
+    return tuple(str(record.get(name)) for name in names)
+
+
+def to_line(record: Mapping[str, Any]) -> bytes:
+    """A record as a line of the manifest."""
+    return json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def read_manifest(folder: Path) -> Iterator[Record]:
+    """The lines of the manifest; those that were cut off are left out.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    path = folder / MANIFEST
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}") from error
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and "record" in record:
+            yield record
+
+
+def read_run(folder: Path) -> Record:
+    """The content of `run.json`.
+
+    Raises:
+        StoreError: There is none, or it is damaged.
+    """
+    try:
+        content = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise StoreError(f"{str(folder)!r} is no run folder: it has no {RUN}") from error
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{folder / RUN} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise StoreError(f"{folder / RUN} holds no JSON object")
+    return content
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON whole, or not at all.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    with replacing(path) as stream:
+        stream.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False).encode() + b"\n")

@@ -1,0 +1,115 @@
+"""Methods that go wrong, each in its own way; installed as a plug-in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SOURCE = '''
+import ctypes
+import gc
+import os
+import resource
+import signal
+import time
+
+import torch
+
+from torchesegeta.methods import register
+from torchesegeta.methods.readouts import single
+from torchesegeta.methods.saliency import Saliency
+
+
+@register("hangs")
+class Hangs(Saliency):
+    """Hangs in Python."""
+
+    def readout(self, context):
+        while True:
+            time.sleep(0.01)
+
+
+@register("hangs_natively")
+class HangsNatively(Saliency):
+    """Hangs in native code that holds the interpreter's lock."""
+
+    def readout(self, context):
+        ctypes.PyDLL(None).sleep(1000)
+
+
+@register("kills_itself")
+class KillsItself(Saliency):
+    """Kills its process."""
+
+    def readout(self, context):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@register("crashes")
+class Crashes(Saliency):
+    """Reads where nothing is."""
+
+    def readout(self, context):
+        ctypes.string_at(0)
+
+
+@register("raises")
+class Raises(Saliency):
+    """Raises."""
+
+    def readout(self, context):
+        raise LookupError("nothing found")
+
+
+@register("devours")
+class Devours(Saliency):
+    """Allocates until memory runs out."""
+
+    def readout(self, context):
+        limits = resource.getrlimit(resource.RLIMIT_AS)
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, limits[1]))
+        kept = []
+        try:
+            while True:
+                kept.append(torch.ones(2**22))
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
+@register("is_nan")
+class IsNan(Saliency):
+    """Makes a map of NaN."""
+
+    def readout(self, context):
+        return single(lambda sample: sample.input_gradient * float("nan"))
+
+
+@register("misshapen")
+class Misshapen(Saliency):
+    """Makes a map of the wrong shape."""
+
+    def readout(self, context):
+        return single(lambda sample: sample.input_gradient[..., 1:])
+
+
+@register("leaves_a_hook")
+class LeavesAHook(Saliency):
+    """Leaves a hook on the model."""
+
+    def readout(self, context):
+        for model in [o for o in gc.get_objects() if type(o).__name__ == "Net" and isinstance(o, torch.nn.Module)]:
+            model.enc.register_forward_hook(lambda module, inputs, output: output * 2)
+        return super().readout(context)
+'''
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the methods known to this process and those it starts."""
+    information = folder / "faults-1.0.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: faults\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[torchesegeta.methods]\nfaults = faulty_methods\n")
+    (folder / "faulty_methods.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(str(folder))
