@@ -27,7 +27,10 @@ LAYERS = ("encoder.0", "encoder.1", "bottleneck", "decoder.0", "decoder.1")
 FEW = {"steps": 16, "samples": 4, "masks": 16, "permutations": 1, "top": 4, "features": 32, "window": 32}
 """Points and masks, and features that are large: few passes, so that the demo takes minutes; real work wants the
 defaults."""
+SHEET = {"layers": ["bottleneck"], "channels": list(range(8)), "size": 32, "steps": 64}
+"""A small sheet of what the network has learnt."""
 FEW_OF: dict[str, dict[str, Any]] = {
+    "feature_visualization": SHEET,
     "ablation_cam": {"layers": ["bottleneck"]},
     "kernel_shap": {"samples": 40},
     "lime": {"samples": 40},
@@ -121,7 +124,8 @@ def _about() -> dict[str, Any]:
 def demo_config(image: Path, label: Path, output: Path, *, every_method: bool) -> dict[str, Any]:
     """Methods that explain a single image, at every layer of the demo network's encoder and decoder."""
     about = _about()
-    wanted = {name: m for name, m in methods().items() if _explains_one_image(m) and (every_method or _is_quick(m))}
+    quick = {name for name, m in methods().items() if _is_quick(m)} | {"feature_visualization"}
+    wanted = {n: m for n, m in methods().items() if _explains_one_image(m) and (every_method or n in quick)}
     return {
         "model": {
             "factory": about["factory"],

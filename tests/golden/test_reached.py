@@ -72,7 +72,8 @@ def test_class_image(
 ) -> None:
     entry = STORED[reference]
     start = prepared(arrays(ROOT, entry)["start_uint8"])  # its range is that of all pictures, as the reference's
-    found = ours(entry, start, start, {"name": "class_image", "steps": 60, **regularised}, monkeypatch)
+    method = {"name": "class_image", "steps": 60, "start": (0, 1), **regularised}
+    found = ours(entry, start, start, method, monkeypatch)
     losses = history(entry)
     assert found.measures["objective_before"] == pytest.approx(-float(losses[0]), rel=1e-4)
     assert found.measures["objective_reached"] >= least * -float(losses[-1])

@@ -94,7 +94,9 @@ class Studio:
         self.left = len(orders)
         self.planned = self.done + self.left * self.sweep.steps
         for alike in self._alike(orders):
-            chunks = self.session.chunks(inputs=alike[0].problem.pictures * self.sweep.views)
+            first = alike[0].problem
+            spatial = first.shape[1:] if first.shape is not None and self.sweep.exposure is None else None
+            chunks = self.session.chunks(inputs=first.pictures * self.sweep.views, spatial=spatial)
             for chunk in chunks.split(len(alike)):
                 chunks.run(chunk, partial(self._chunk, alike))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 import torch
 from torch import Tensor
@@ -83,12 +84,13 @@ class Session:
             return self
         return Session(self.runner, image, self.target, seed=self.seed, keep_output=False)
 
-    def chunks(self, together: int = 1, *, inputs: int = 1) -> Chunks:
+    def chunks(self, together: int = 1, *, inputs: int = 1, spatial: Sequence[int] | None = None) -> Chunks:
         """A fresh plan of chunks for this image; of single points where the model mixes those of a batch.
 
         Args:
             together: Points that a batch must hold (see `Points.together`).
             inputs: Inputs of the model that a point makes.
+            spatial: Their spatial shape, where it is not the image's.
 
         Raises:
             IncompatibleError: It must hold several, and the model takes one.
@@ -103,7 +105,7 @@ class Session:
         size = 1 if self.runner.takes_single_points else self.chunk_size
         if size is not None:
             size = max(1, size // inputs)
-        return Chunks(self.data[0].numel() * inputs, self.runner.device, size)
+        return Chunks(prod(spatial or self.image.shape) * inputs, self.runner.device, size)
 
     @property
     def bound(self) -> BoundTarget:
