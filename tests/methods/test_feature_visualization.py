@@ -11,8 +11,8 @@ from torch import Tensor, nn
 import torchesegeta as te
 from torchesegeta.errors import ConfigError
 from torchesegeta.methods.feature_visualization import FROM_IMAGE, FeatureVisualization
-from torchesegeta.methods.move_fields import Moves
 from torchesegeta.methods.picture_method import PictureMethod
+from torchesegeta.methods.pictures.moves import Moves
 from torchesegeta.optimisation.parameterisations import Coloured, Cppn, Fourier, Pixels, Pyramid, Shared
 from torchesegeta.optimisation.transforms import Scale, standard
 from torchesegeta.sweeps import Optimise

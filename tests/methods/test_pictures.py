@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import torchesegeta as te
 from torchesegeta.errors import ConfigError
-from torchesegeta.methods.octaves import octave_sizes
+from torchesegeta.methods.pictures.octaves import octave_sizes
 from torchesegeta.optimisation.parameterisations import ranged
 from torchesegeta.sweeps import optimise_passes
 from torchesegeta.types import Attribution

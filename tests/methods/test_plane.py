@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from torchesegeta.errors import IncompatibleError
-from torchesegeta.methods import plane
-from torchesegeta.methods.plane import Layout, cells_of, known_layout, lay_out, reduced
-from torchesegeta.methods.vector_file import VectorFile
+from torchesegeta.methods.pictures import plane
+from torchesegeta.methods.pictures.plane import Layout, cells_of, known_layout, lay_out, reduced
+from torchesegeta.methods.pictures.vector_file import VectorFile
 
 INSTALLED = find_spec("umap") is not None
 LAYOUTS: list[Layout] = ["pca", "tsne", *(["umap"] if INSTALLED else [])]  # type: ignore[list-item]

@@ -30,7 +30,7 @@ def test_every_method_file_registers_its_own_name() -> None:
     assert list(found) == sorted(found)
     files = {module.name for module in pkgutil.iter_modules(package.__path__)}
     shared = {"base", "registry", "readouts", "surrogate", "cam", "channel_cam", "estimator"}
-    shared |= {"dream", "likeness", "move_fields", "octaves", "picture_fields", "plane", "vector_file"}
+    shared |= {"pictures"}
     shared |= {name for name in files if name.endswith("_method")}
     assert files - shared == set(found)
 

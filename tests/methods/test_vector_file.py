@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from torchesegeta.methods import vector_file
-from torchesegeta.methods.plane import reduced
-from torchesegeta.methods.vector_file import VectorFile
+from torchesegeta.methods.pictures import vector_file
+from torchesegeta.methods.pictures.plane import reduced
+from torchesegeta.methods.pictures.vector_file import VectorFile
 
 
 def filled(count: int, width: int, times: int = 1) -> tuple[VectorFile, torch.Tensor]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from torchesegeta.methods import Context, layer_gradcam, methods
-from torchesegeta.methods.dream import Dream
+from torchesegeta.methods.pictures.dream import Dream
 from torchesegeta.methods.readouts import Variance, WeightedSum, input_gradient, need, single
 from torchesegeta.optimisation import Optimiser
 from torchesegeta.optimisation.objectives import Seen, TotalVariation

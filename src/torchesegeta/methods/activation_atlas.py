@@ -16,10 +16,10 @@ from torchesegeta.draws import whole_number
 from torchesegeta.errors import IncompatibleError, unknown
 from torchesegeta.methods.base import Context
 from torchesegeta.methods.direction_method import DirectionMethod, Pictured, check_excited, mosaic
-from torchesegeta.methods.plane import cells_of, known_layout, lay_out, reduced
+from torchesegeta.methods.pictures.plane import cells_of, known_layout, lay_out, reduced
+from torchesegeta.methods.pictures.vector_file import Rows, VectorFile
 from torchesegeta.methods.readouts import activation
 from torchesegeta.methods.registry import register
-from torchesegeta.methods.vector_file import Rows, VectorFile
 from torchesegeta.sweeps import Gather, Gathered, Part, Readout, Sample, Sweep
 
 

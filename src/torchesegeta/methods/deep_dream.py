@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from torchesegeta.methods.base import Context, LayerMethod
-from torchesegeta.methods.dream import Dream
-from torchesegeta.methods.octaves import octave_sizes
+from torchesegeta.methods.pictures.dream import Dream
+from torchesegeta.methods.pictures.octaves import octave_sizes
 from torchesegeta.methods.registry import register
 from torchesegeta.optimisation import Optimiser
 from torchesegeta.optimisation.exposures import Resized

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from torchesegeta.baselines import ZERO, BaselineField, baseline_warning
 from torchesegeta.methods.base import Context, Method
-from torchesegeta.methods.masks import Masks
+from torchesegeta.methods.pictures.masks import Masks
 from torchesegeta.methods.registry import register
 from torchesegeta.optimisation import Optimiser
 from torchesegeta.optimisation.exposures import Blend, Blurred, Border, Fade, Variant, Veil

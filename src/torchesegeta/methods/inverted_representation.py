@@ -10,8 +10,8 @@ from torch import Tensor
 
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.methods.base import Context, LayerMethod
-from torchesegeta.methods.likeness import likeness
 from torchesegeta.methods.optimise_method import Share, reached, stopped
+from torchesegeta.methods.pictures.likeness import likeness
 from torchesegeta.methods.readouts import need
 from torchesegeta.methods.registry import register
 from torchesegeta.optimisation import Optimiser

@@ -7,8 +7,8 @@ from typing import ClassVar
 from pydantic import Field, field_validator
 
 from torchesegeta.methods.base import LayerMethod
-from torchesegeta.methods.move_fields import STANDARD, MovesField
-from torchesegeta.methods.picture_fields import FOURIER, PaintField
+from torchesegeta.methods.pictures.fields import FOURIER, PaintField
+from torchesegeta.methods.pictures.moves import STANDARD, MovesField
 from torchesegeta.optimisation import Optimiser
 from torchesegeta.optimisation.parameterisations import Coloured, Parameterisation
 from torchesegeta.optimisation.parameterisations.coloured import Colours, Limits, Start

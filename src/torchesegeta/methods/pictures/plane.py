@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchesegeta.errors import IncompatibleError
-from torchesegeta.methods.vector_file import Floats, Rows, VectorFile
+from torchesegeta.methods.pictures.vector_file import Floats, Rows, VectorFile
 
 Layout = Literal["umap", "tsne", "pca"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from torchesegeta.methods.likeness import likeness
+from torchesegeta.methods.pictures.likeness import likeness
 from torchesegeta.methods.readouts import need
 from torchesegeta.optimisation.objectives import Objective
 from torchesegeta.optimisation.resize import resized
