@@ -22,10 +22,24 @@ from torchesegeta.cli import main as esegeta
 HERE = Path(__file__).parent.resolve()
 PICTURES = ("chelsea", "coffee")
 LAYERS = ["_blocks.4", "_blocks.10", "_blocks.15"]
-DEEP = {"layers": LAYERS[-1:]}
+MIDDLE = {"layers": LAYERS[1:2]}
 CHEAPER: dict[str, dict[str, Any]] = {
-    "ablation_cam": {**DEEP, "top": 64},
-    "building_blocks": DEEP,
+    "ablation_cam": {"layers": LAYERS[2:]},
+    "activation_atlas": {**MIDDLE, "samples": 64, "grid": 6, "steps": 64},
+    "activation_grid": {**MIDDLE, "cells": 4, "steps": 64},
+    "building_blocks": {**MIDDLE, "steps": 128},
+    "deep_dream": MIDDLE,
+    "expected_gradients": {"samples": 16},
+    "extremal_perturbation": {"areas": [0.1], "steps": 200},
+    "feature_permutation": {"permutations": 4},
+    "feature_visualization": {**MIDDLE, "channels": [3, 8, 21, 40], "steps": 128},
+    "hsic": {"samples": 500},
+    "kernel_shap": {"samples": 500},
+    "lime": {"samples": 500},
+    "rise": {"masks": 500},
+    "score_cam": {"layers": LAYERS[2:], "top": 64},
+    "shapley_value_sampling": {"permutations": 5},
+    "sobol": {"samples": 8},
 }
 """Where the defaults would take long on a CPU."""
 
