@@ -72,7 +72,8 @@ def test_mask_finds_the_object_that_decides(dims: int, variant: str, steps: int,
     """A smooth mask of the object's own size rounds its corners; to delete the object, less than all of it must go."""
     image, inside = scene(dims)
     share = float(inside.float().mean())
-    found = explained(Finder(dims), image, areas=[share], variant=variant, steps=steps)
+    range_ = (100.0, 100.0)  # the score is flat where nearly all is deleted: a weak one would not be seen
+    found = explained(Finder(dims), image, areas=[share], variant=variant, steps=steps, score_range=range_)
     mask = values_of(found)[0]
     assert found.status == "ok" and not found.signed and tuple(mask.shape) == SIZES[dims]
     assert float(mask.min()) >= 0 and float(mask.max()) <= 1
@@ -119,18 +120,32 @@ def test_measures_are_those_of_the_final_masks() -> None:
     assert found.measures["covered_at_area_0.15"] == pytest.approx(float(mask.mean()))
 
 
-def test_score_range_makes_targets_of_any_size_alike() -> None:
+def test_scores_of_any_size_hold_out_against_the_area() -> None:
     image, _ = scene(2)
 
-    class Louder(Finder):
-        def forward(self, x: Tensor) -> Tensor:
-            return 1000 * super().forward(x)
+    class Scaled(Finder):
+        factor = 1.0
 
-    plain = values_of(explained(Finder(2), image, areas=[0.1], steps=20))
-    loud = values_of(explained(Louder(2), image, areas=[0.1], steps=20))
-    torch.testing.assert_close(plain, loud, rtol=1e-3, atol=1e-3)
-    raw = values_of(explained(Louder(2), image, areas=[0.1], steps=20, score_range=None))
-    assert float((raw - plain).abs().max()) > 0.2
+        def forward(self, x: Tensor) -> Tensor:
+            return self.factor * super().forward(x)
+
+    def mask(factor: float, **given: Any) -> Tensor:
+        net = Scaled(2)
+        net.factor = factor
+        return values_of(explained(net, image, areas=[0.1], steps=20, **given))
+
+    torch.testing.assert_close(mask(1.0), mask(0.01), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(mask(1e3), mask(1e5), rtol=1e-3, atol=1e-3)
+    assert float((mask(1e3) - mask(1.0)).abs().max()) > 0.1
+    torch.testing.assert_close(mask(50.0), mask(50.0, score_range=None), rtol=1e-4, atol=1e-4)
+
+
+def test_says_when_the_area_is_not_kept() -> None:
+    image, _ = scene(2)
+    found = explained(Finder(2), image, areas=[0.1], steps=2)
+    assert any("the mask for area 0.1 covers" in text for text in found.warnings)
+    with pytest.raises(te.errors.ConfigError, match="the lowest change, 5, is above the highest, 1"):
+        explained(Finder(2), image, score_range=[5, 1])
 
 
 def test_contrastive_reward_against_the_best_other_class() -> None:

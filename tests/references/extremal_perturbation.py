@@ -25,7 +25,7 @@ def reference(
     max_blur: float = 20.0,
     border: str = "repeat",
     baseline: Tensor | None = None,
-    score_range: float | None = 100.0,
+    score_range: tuple[float, float] | None = (10.0, 100.0),
     area_growth: float | None = None,
     cell: int = 1,
     sigma: float = 3.0,
@@ -38,8 +38,8 @@ def reference(
         seen = [blurred(image, max_blur * (1 - n / (levels - 1)), border) for n in range(levels)]
     with torch.no_grad():
         change = float(score(image) - score(seen[0]))
-    growth = area_growth or 160 ** (1 / steps)
-    unit = 1.0 if score_range is None else score_range / abs(change)
+    growth = area_growth or 16 ** (1 / steps)
+    unit = 1.0 if score_range is None else min(max(abs(change), score_range[0]), score_range[1]) / abs(change)
     masks = []
     for area in areas:
         render, cells, rate = drawing(tuple(image.shape[2:]), cell, sigma)

@@ -24,10 +24,14 @@ from torchesegeta.sweeps import Optimise, Problem, Read, Readout, Sweep
 VIEWS: dict[Variant, tuple[float, ...]] = {"preserve": (1.0,), "delete": (-1.0,), "dual": (1.0, -1.0)}
 """How the scores of what is shown count."""
 
-GROWTH = 160.0
+GROWTH = 16.0
 """Of the area's weight over all steps, where no growth is given."""
 
+LOOSE = 1.5
+"""A mask that covers so many times its area has not kept it."""
+
 Share = Annotated[float, Field(gt=0, lt=1)]
+Range = Annotated[float, Field(gt=0)]
 
 
 @register("extremal_perturbation")
@@ -61,19 +65,18 @@ class ExtremalPerturbation(Method):
     reward: Literal["simple", "contrastive"] = Field(
         "simple", description="The score, or the score less the best one of any other class (targets of kind 'class')."
     )
-    score_range: float | None = Field(
-        100.0,
-        gt=0,
-        description="The score counts as if it changed by this much from the hidden image to the image, so that sums "
-        "over regions, logits and probabilities hold out alike against the area; null: as it is (published).",
+    score_range: tuple[Range, Range] | None = Field(
+        (10.0, 100.0),
+        description="Lowest and highest change of the score, from the hidden image to the image, that holds out "
+        "against the area; what changes less or more is scaled to it. null: never scaled (published, for logits).",
     )
     area_weight: float = Field(300.0, gt=0, le=1e6, description="Weight of a mask's area at the first step.")
     area_growth: float | None = Field(
         None,
         ge=1,
         le=10,
-        description="By which the area's weight grows from step to step; without: 160-fold over the steps, from where "
-        "the score decides to where the area does (published, for scores as they are: 1.0035).",
+        description="By which the area's weight grows from step to step; without: 16-fold over the steps (published: "
+        "1.0035, that is 16-fold over 800).",
     )
     cell: int | None = Field(
         None,
@@ -104,6 +107,13 @@ class ExtremalPerturbation(Method):
                 raise ValueError(f"the area {area:g} stands {areas.count(area)} times")
         return areas
 
+    @field_validator("score_range")
+    @classmethod
+    def _in_order(cls, limits: tuple[float, float] | None) -> tuple[float, float] | None:
+        if limits is not None and limits[0] > limits[1]:
+            raise ValueError(f"the lowest change, {limits[0]:g}, is above the highest, {limits[1]:g}")
+        return limits
+
     def sweeps(self) -> tuple[Sweep, ...]:
         """One optimisation, with a mask for each area."""
         optimiser = Optimiser("sgd", self.learning_rate, momentum=0.9, dampening=0.9)
@@ -132,7 +142,10 @@ class ExtremalPerturbation(Method):
     def _reward(self, context: Context) -> Objective:
         score: Objective = Score() - Rival() if self.reward == "contrastive" else Score()
         change = abs(context.score_change or 0.0)
-        unit = self.score_range / change if self.score_range is not None and change else 1.0
+        unit = 1.0
+        if self.score_range is not None and change:
+            lowest, highest = self.score_range
+            unit = min(max(change, lowest), highest) / change
         return OverViews(score, tuple(unit * weight for weight in VIEWS[self.variant]))
 
     def cautions(self, measures: dict[str, float], context: Context) -> list[str]:
@@ -140,6 +153,10 @@ class ExtremalPerturbation(Method):
         said = [baseline_warning(self.baseline, context.image)] if self.perturbation == "fade" else []
         if measures.get("score_of_perturbed", -inf) >= measures.get("score_of_image", inf):
             said.append("the target scores no lower where all of the image is hidden: masks then say little")
+        for area in self.areas:
+            covered = measures.get(f"covered_at_area_{area:g}", 0.0)
+            if covered > LOOSE * area:
+                said.append(f"the mask for area {area:g} covers {covered:.2g}: more steps or more area_weight keep it")
         return [*filter(None, said)]
 
 
