@@ -12,6 +12,7 @@ from benchmarks.local import local_rows
 from benchmarks.masks import bare_rows, class_rows, peer_rows, target_rows
 from benchmarks.memory import memory_rows
 from benchmarks.pictures import picture_rows
+from benchmarks.precision import precision_rows
 from benchmarks.rules import rule_rows
 from benchmarks.speed import alone_rows, gradient_rows, path_rows
 from benchmarks.startup import startup_rows
@@ -35,6 +36,7 @@ SECTIONS: dict[str, Callable[[int, bool], Iterable[Row]]] = {
     "memory": memory_rows,
     "rules": rule_rows,
     "masks": mask_rows,
+    "precision": precision_rows,
     "pictures": picture_rows,
     "startup": startup_rows,
     "workers": worker_rows,

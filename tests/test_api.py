@@ -239,7 +239,9 @@ def test_seeds(classifier: Net, image: Tensor) -> None:
         ({"target": {"kind": "class", "clases": [1]}}, "field 'clases' does not exist; nearest: 'classes'"),
         ({"device": "gpu"}, "device: 'gpu' is not a device; allowed: 'cpu'"),
         ({"device": "cuda:77"}, "device: 'cuda:77' is not available here; allowed: 'cpu'"),
-        ({"precision": "float16"}, "precision: 'float16' is not allowed; allowed: 'float32'"),
+        ({"precision": "half"}, "precision: 'half' is not allowed; allowed: 'float32', 'amp', 'bfloat16' or 'float16'"),
+        ({"precision": "bf16"}, "precision: 'bf16' is not allowed; nearest: 'bfloat16'"),
+        ({"agreement": True}, "agreement: compares maps with those in float32, and precision is 'float32'"),
         ({"patches": {"size": [8, 8, 8]}}, "patches: patch-wise runs are not part of this version"),
     ],
 )

@@ -120,8 +120,8 @@ def test_messages_name_field_value_and_what_is_allowed(changes: dict[str, Any], 
 
 
 def test_every_wrong_field_is_named() -> None:
-    text = said(seed=-1, precision="float16")
+    text = said(seed=-1, precision="fp16")
     assert text.splitlines() == [
-        "precision: 'float16' is not allowed; nearest: 'float32'; allowed: 'float32'",
+        "precision: 'fp16' is not allowed; nearest: 'float16'; allowed: 'float32', 'amp', 'bfloat16' or 'float16'",
         "seed: -1 is not allowed; allowed: 0 or more",
     ]

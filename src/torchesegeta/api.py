@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
@@ -19,15 +19,16 @@ from torchesegeta.bars import Bar
 from torchesegeta.devices import torch_device
 from torchesegeta.errors import ConfigError, InputError
 from torchesegeta.inputs import as_image
-from torchesegeta.jobs import any_rule, group, jobs_for, run_job
+from torchesegeta.jobs import any_rule, group, jobs_for
 from torchesegeta.models import as_module, model_dims
 from torchesegeta.plan.checks import check_layer_names
+from torchesegeta.precise import run_precisely
 from torchesegeta.sweeps import Runner, Session, layer_by_default, prepared, probe_layers
 from torchesegeta.targets import OutputInfo, Target, parse_target
 from torchesegeta.targets.base import Activation
 from torchesegeta.tasks import Entry, Wanted, make_tasks, need_default_layer, parse_methods
-from torchesegeta.types import Attribution, Image
-from torchesegeta.validation import describe
+from torchesegeta.types import Attribution, Image, Precision
+from torchesegeta.validation import check_agreement, describe
 
 ImageLike = Image | Tensor | NDArray[Any] | Path | str
 
@@ -39,7 +40,7 @@ def explain(
     target: int | str | Sequence[int | str] | Mapping[str, Any] | None = None,
     layers: str | Sequence[str] | None = None,
     device: str | torch.device = "cpu",
-    precision: Literal["float32"] = "float32",
+    precision: Precision = "float32",
     seed: int = 0,
     patches: None = None,
     *,
@@ -48,6 +49,7 @@ def explain(
     class_names: Sequence[str] = (),
     chunk_size: int | None = None,
     progress: bool | None = None,
+    agreement: bool = False,
 ) -> Attributions:
     """Explain a model's answer for an image.
 
@@ -64,7 +66,9 @@ def explain(
             None: the predicted class, in a segmentation every class predicted somewhere.
         layers: Dotted names for the layer methods; None: the deepest layer at the lowest resolution.
         device: Where to run.
-        precision: Of the passes; scores and sums are float32.
+        precision: Of the passes: `float32` leaves the weights as they are, `amp` is autocast, `bfloat16` and `float16`
+            convert the weights for the time of the call. Scores and sums are float32; what is NaN or infinite is done
+            again in float32 and says so.
         seed: Of every random draw.
         patches: Patch-wise runs are not part of this version; only None is allowed.
         output: Which of several outputs to explain, by index or key.
@@ -72,20 +76,20 @@ def explain(
         class_names: One per class.
         chunk_size: Points of a sweep run at once; None chooses.
         progress: Whether a bar shows how far the sweeps are; None: in notebooks.
+        agreement: Run in float32 too, and measure how well the maps agree.
 
     Returns:
         The maps; those that failed have no values but a status and a reason.
 
     Raises:
-        ConfigError: A method, parameter, layer, target or device that does not exist.
+        ConfigError: A method, parameter, layer, target, device or precision that does not exist.
         InputError: The image cannot be used.
         ModelError: The model cannot run the image.
         IncompatibleError: A layer is to be chosen, and none has spatial axes or the target does not fit the output.
     """
     if patches is not None:
         raise ConfigError("patches: patch-wise runs are not part of this version; only None is allowed")
-    if precision != "float32":
-        raise ConfigError(f"precision: {precision!r} is not allowed; allowed: 'float32'")
+    _check_precision(precision, agreement)
     parsed = parse_methods([methods] if isinstance(methods, str | Mapping) else methods)
     layers = [layers] if isinstance(layers, str) else layers
     wanted, model = _target(target), as_module(model)
@@ -103,16 +107,23 @@ def explain(
     with prepared(model, torch_device(device), seed) as ready, Bar(progress) as bar:
         runner = Runner(ready, torch_device(device), info, output)
         check_layer_names(ready, layers, parsed)
-        maps = [
-            one
-            for number, item in enumerate(images)
-            for one in _explain_one(session(runner, item), parsed, layers, bar, first=number == 0)
-        ]
+        with runner.at(precision):
+            maps = [
+                one
+                for number, item in enumerate(images)
+                for one in _explain_one(session(runner, item), parsed, layers, bar, agreement, first=number == 0)
+            ]
     return Attributions(maps, {item.name: item for item in images})
 
 
 def _explain_one(
-    session: Session, parsed: Sequence[Wanted], layers: Sequence[str] | None, bar: Bar, *, first: bool
+    session: Session,
+    parsed: Sequence[Wanted],
+    layers: Sequence[str] | None,
+    bar: Bar,
+    agreement: bool,
+    *,
+    first: bool,
 ) -> Iterator[Attribution]:
     if layers is None:
         layers = ()
@@ -122,7 +133,7 @@ def _explain_one(
     for number, job in enumerate(jobs, 1):
         more = f" and {len(job.tasks) - 1} more" if len(job.tasks) > 1 else ""
         bar.job(f"[{number}/{len(jobs)}] {session.image.name}: {job.tasks[0].label}{more}")
-        for result in run_job(job, session, bar.progress):
+        for result in run_precisely(job, session, bar.progress, agreement=agreement):
             result.draw = _Drawer(session)
             yield result
 
@@ -141,6 +152,17 @@ class _Drawer:
         prediction = self.prediction.numpy() if self.prediction is not None and self.prediction.ndim else None
         given = {"title": methods()[attribution.method].title, "class_names": self.class_names, **options}
         return draw(attribution, self.image, prediction=prediction, **given)
+
+
+def _check_precision(precision: object, agreement: bool) -> None:
+    try:
+        known = TypeAdapter[Precision](Precision).validate_python(precision)
+    except ValidationError as error:
+        raise ConfigError(describe(error, "precision")) from error
+    try:
+        check_agreement(known, agreement)
+    except ValueError as error:
+        raise ConfigError(f"agreement: {error}") from error
 
 
 def _target(value: Any) -> Target:

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from torchesegeta.errors import ConfigError, unknown
 from torchesegeta.targets import OutputInfo, TargetSpec
 from torchesegeta.targets.base import Activation
 from torchesegeta.targets.classes import ClassTarget
 from torchesegeta.targets.parse import KINDS
-from torchesegeta.validation import Strict, describe
+from torchesegeta.types import Precision
+from torchesegeta.validation import Strict, check_agreement, describe
 
 
 class ModelConfig(Strict):
@@ -91,7 +92,13 @@ class RunConfig(Strict):
         None, description="Layers of the layer methods; without: the deepest at the lowest resolution."
     )
     methods: tuple[str | dict[str, Any], ...] = Field(min_length=1, description="Names, or names with parameters.")
-    precision: Literal["float32"] = Field("float32", description="Of the passes.")
+    precision: Precision = Field(
+        "float32",
+        description="Of the passes: the weights as they are, autocast, or weights converted; sums are float32.",
+    )
+    agreement: bool = Field(
+        False, description="Run in float32 too, and record how well the maps agree (Spearman's ρ over voxels)."
+    )
     seed: int = Field(0, ge=0, description="Of every random draw.")
     channels: Literal["sum", "keep"] = Field(
         "sum", description="Whether files of layer maps keep the layer's channels."
@@ -100,6 +107,12 @@ class RunConfig(Strict):
     execution: ExecutionConfig = Field(default_factory=ExecutionConfig)
     notes: tuple[str, ...] = Field((), description="What the reader of the report must know.")
     output: Path = Field(description="The run folder.")
+
+    @field_validator("agreement")
+    @classmethod
+    def _two_precisions(cls, value: bool, info: ValidationInfo) -> bool:
+        check_agreement(info.data.get("precision"), value)
+        return value
 
     def files(self) -> dict[str, Path]:
         """Every file the config names, by the path of its field: the output and a factory's module left out."""

@@ -19,6 +19,7 @@ from torchesegeta.sweeps import (
     SEEDED,
     Measured,
     Part,
+    PrecisionError,
     Read,
     Reader,
     Readout,
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 """Is called with the points done and the points in all; none done: the sweep begins again, for fewer methods."""
+OUT_OF_MEMORY = "out of memory"
+"""How the reason begins of maps that memory ran out for."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,11 @@ class Task:
     method: Method
     places: tuple[str | None, ...]
     timeout_s: float | None = None
+
+    @property
+    def reads_score(self) -> bool:
+        """Whether one of its maps needs the target."""
+        return any(self.method.reads_at(place) & NEEDS_SCORE for place in self.places)
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,11 @@ class Job:
     def sweeps(self) -> tuple[Sweep, ...]:
         """All of them, in order."""
         return (self.sweep, *self.further)
+
+    @property
+    def half_safe(self) -> bool:
+        """Whether all of them may run in half precision."""
+        return all(sweep.half_safe for sweep in self.sweeps)
 
     @property
     def timeout_s(self) -> float | None:
@@ -150,15 +163,16 @@ def run_job(
         An attribution for every task, place and target, also for those without a map.
 
     Raises:
-        ModelError: The model cannot run the image itself.
+        ModelError: The model cannot run the image itself, or not in this precision.
         ConfigError: The target names a class that does not exist.
     """
     try:
         yield from _Running(job, session, retries).run(progress, within)
     except EsegetaError as error:
-        if not session.is_bound and not isinstance(error, IncompatibleError):
+        hopeless = not session.is_bound and not isinstance(error, IncompatibleError)
+        if hopeless or isinstance(error, PrecisionError):
             raise
-        scored = tuple(task for task in job.tasks if _reads_score(task))
+        scored = tuple(task for task in job.tasks if task.reads_score)
         others = tuple(task for task in job.tasks if task not in scored)
         yield from _all_failed(replace(job, tasks=scored or others), session, error)
         if scored and others:
@@ -177,10 +191,6 @@ def run_job(
             if progress is not None:
                 progress(0, 1)
             yield from run_job(replace(job, tasks=half), session, progress, within=within, retries=retries + 1)
-
-
-def _reads_score(task: Task) -> bool:
-    return any(task.method.reads_at(place) & NEEDS_SCORE for place in task.places)
 
 
 def _all_failed(job: Job, session: Session, error: Exception) -> Iterator[Attribution]:
@@ -206,7 +216,7 @@ def _status(error: Exception) -> Status:
 
 def _reason(error: Exception) -> str:
     if is_out_of_memory(error):
-        return f"out of memory with a single point at once: work on a smaller image or a crop ({error})"
+        return f"{OUT_OF_MEMORY} with a single point at once: work on a smaller image or a crop ({error})"
     return str(error) if isinstance(error, EsegetaError | TimeoutError) else f"{type(error).__name__}: {error}"
 
 
@@ -235,6 +245,7 @@ def _attribution(
         shows=task.method.shows,
         of_model=task.method.of_model,
         parameters=task.method.parameters(),
+        precision=session.runner.precision,
     )
 
 

@@ -16,6 +16,8 @@ from torch import Tensor
 Affine: TypeAlias = NDArray[np.float64]
 """(4, 4): voxel indices to millimetres, RAS+ as in NIfTI. A 2D image lies at index 0 of the third axis."""
 
+Precision = Literal["float32", "amp", "bfloat16", "float16"]
+"""Of passes: the weights as they are; autocast; or weights converted."""
 Status = Literal["ok", "partial", "failed", "timeout", "incompatible"]
 Space = Literal["image", "layer"]
 Shows = Literal["map", "picture"]
@@ -109,6 +111,7 @@ class Attribution:
         matched: How many operations of the model the sweep's rule took over, by name.
         retries: How often its sweep was tried before, with other methods that read it: it failed, or took its process
             down.
+        precision: What the sweep ran in.
         peak_memory: Bytes at the peak of the sweep: of the GPU's memory, or of the process; None where unknown.
         arrays: What belongs to the map and is none itself, by name, such as the pictures on the way to it.
         draw: Draws it over its image; set by the Python API.
@@ -137,6 +140,7 @@ class Attribution:
     measures: dict[str, float] = field(default_factory=dict)
     matched: dict[str, int] = field(default_factory=dict)
     retries: int = 0
+    precision: Precision = "float32"
     peak_memory: int | None = None
     arrays: dict[str, Tensor] = field(default_factory=dict, repr=False)
     draw: Callable[..., Any] | None = field(default=None, repr=False)

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from torchesegeta.errors import unknown
+from torchesegeta.types import Precision
 
 PLAIN = ("str", "int", "float", "bool")
 """Pydantic's names of plain members of a union."""
@@ -110,3 +111,13 @@ def _join(path: str, location: tuple[int | str, ...]) -> str:
     for part in location:
         path = f"{path}[{part}]" if isinstance(part, int) else f"{path}.{part}" if path else str(part)
     return path
+
+
+def check_agreement(precision: Precision | None, agreement: bool) -> None:
+    """Refuse a comparison of float32 with itself.
+
+    Raises:
+        ValueError: It is asked for.
+    """
+    if agreement and precision == "float32":
+        raise ValueError("compares maps with those in float32, and precision is 'float32'; set one of them")

@@ -317,3 +317,26 @@ def test_an_unexpected_error_is_told_and_logged(project: Project, monkeypatch: p
         "broken", "unexpected LookupError: a fault of ours; see log.txt"
     )  # fmt: skip
     assert "Traceback" in (project.output / "log.txt").read_text()
+
+
+def test_precision_and_agreement_are_in_the_record(project: Project) -> None:
+    events = project.run(project.config(precision="bfloat16", agreement=True, methods=["saliency", "deeplift"]))
+    assert kinds(events)[-1] == "finished" and read_run(project.output)["precision"] == "bfloat16"
+    half, whole = (record for record in project.maps() if record["target"] == project.maps()[0]["target"])
+    assert (half["method"], half["precision"]) == ("saliency", "bfloat16")
+    assert 0.9 < half["measures"]["agreement_with_float32"] < 1
+    assert (whole["method"], whole["precision"]) == ("deeplift", "float32")
+    assert "agreement_with_float32" not in whole["measures"]
+    shares = [event["done"] / event["total"] for event in events if event["kind"] == "progress"]
+    assert shares == [0.5, 1, 1], "saliency twice, deeplift once"
+    assert te.load(project.output)[0].precision == "bfloat16"
+
+
+def test_a_precision_that_the_model_cannot_run_in_is_refused(project: Project) -> None:
+    net = (project.folder / "net.py").read_text()
+    net = net.replace("        return y * ", "        y = nn.functional.avg_pool3d(y, 1)\n        return y * ")
+    (project.folder / "net.py").write_text(net)
+    (event,) = project.run(project.config(precision="float16", methods=["saliency"]))
+    assert event["kind"] == "refused" and not project.output.exists()
+    assert event["text"].startswith("precision: 'float16' cannot run this model on 'cpu'")
+    assert event["text"].endswith("it runs in 'float32' or 'amp'")

@@ -19,9 +19,10 @@ from torchesegeta.execute.identity import identify
 from torchesegeta.execute.log import Level, about, logging_to
 from torchesegeta.execute.picture_drawing import draw_pictures
 from torchesegeta.execute.tickets import Blueprint, Ticket
-from torchesegeta.jobs import Job, Task, jobs_for, run_job
+from torchesegeta.jobs import Job, Task, jobs_for
 from torchesegeta.ledger import LOG, Record, check_folder
 from torchesegeta.plan import Plan, PlannedImage, check_config, planned, workers
+from torchesegeta.precise import run_precisely
 from torchesegeta.store import describe, save_map, write_sidecar
 from torchesegeta.sweeps import Session
 from torchesegeta.types import Attribution
@@ -169,7 +170,14 @@ class _Worker:
         ticket, job = command.ticket, self._job(command.ticket)
         self.tell({"kind": "sweep"})
         log.info("sweep %s", job.sweep)
-        maps = run_job(job, session, _Progress(self.tell), within=command.within, retries=ticket.retries)
+        maps = run_precisely(
+            job,
+            session,
+            _Progress(self.tell),
+            agreement=self.plan.config.agreement,
+            within=command.within,
+            retries=ticket.retries,
+        )
         for label, group in groupby(maps, key=lambda m: m.label):
             self._store(label, group, session, drawing)
 

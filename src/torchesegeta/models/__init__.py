@@ -10,11 +10,21 @@ from torch import nn
 
 from torchesegeta.models.checkpoint import load_checkpoint
 from torchesegeta.models.factory import build
-from torchesegeta.models.formats import Format, as_module, format_of, graphs, kind_of, model_dims, takes_single_points
+from torchesegeta.models.formats import (
+    MODULE,
+    Format,
+    as_module,
+    format_of,
+    graphs,
+    kind_of,
+    model_dims,
+    takes_single_points,
+)
 from torchesegeta.models.output import pick_output
 from torchesegeta.models.program import load_program
 
 __all__ = [
+    "MODULE",
     "Format",
     "as_module",
     "build",

@@ -20,6 +20,7 @@ from torchesegeta.plan.checks import check_class_names, check_dimensions, check_
 from torchesegeta.plan.images import PlannedImage, check_files, name_images, read_planned
 from torchesegeta.sweeps import (
     LayerInfo,
+    PrecisionError,
     Runner,
     Session,
     Sweep,
@@ -92,7 +93,9 @@ class Plan:
     def passes(self, job: Job) -> dict[str, int]:
         """Forward and backward passes of a job, as counted for the first image."""
         bound = self.first.bound
-        return job.passes(len(bound.names) - len(bound.incompatible), [self.count(sweep) for sweep in job.sweeps])
+        passes = job.passes(len(bound.names) - len(bound.incompatible), [self.count(sweep) for sweep in job.sweeps])
+        runs = 2 if self.config.agreement and job.half_safe else 1
+        return {kind: runs * count for kind, count in passes.items()}
 
     def count(self, sweep: Sweep) -> int:
         """Points of a sweep over the first image; 0 where none can be made."""
@@ -152,12 +155,13 @@ def planned(config: RunConfig, worker: int = 0) -> Iterator[Plan]:
     dims = model_dims(model)
     with prepared(model, device, config.seed) as ready:
         runner = Runner(ready, device, config.model.info, config.model.output)
-        session, layers, problems = _probe_first(config, parsed, runner, images, dims)
-        warnings += [f"images[{number}] cannot be used: {problem}" for number, problem in enumerate(problems)]
-        jobs = _lay_out(config, parsed, session, layers)
-        plan = Plan(config, runner, images, jobs, layers, session, warnings, dims)
-        session.image_set, session.each_image = (lambda: plan.image_set), plan.each_image
-        yield plan
+        with runner.at(config.precision):
+            session, layers, problems = _probe_first(config, parsed, runner, images, dims)
+            warnings += [f"images[{number}] cannot be used: {problem}" for number, problem in enumerate(problems)]
+            jobs = _lay_out(config, parsed, session, layers)
+            plan = Plan(config, runner, images, jobs, layers, session, warnings, dims)
+            session.image_set, session.each_image = (lambda: plan.image_set), plan.each_image
+            yield plan
 
 
 def _load(config: RunConfig) -> tuple[nn.Module, list[str]]:
@@ -199,7 +203,11 @@ def _probe_first(
     for image in images:
         try:
             session = _session(config, runner, read_planned(image, config, dims), keep_output=ruled)
-            return session, _probe(parsed, session), problems
+            layers = _probe(parsed, session)
+            session.try_precision()
+            return session, layers, problems
+        except PrecisionError:
+            raise  # no image's fault
         except (InputError, ModelError) as error:
             problems.append(type(error)(str(error)))  # without its traceback, which keeps half-read files open
     field = "model." if str(problems[0]).startswith("output ") else "images[0]: "

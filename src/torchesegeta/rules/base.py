@@ -79,6 +79,7 @@ class Rule(ABC):
             begins with `start`, and the score must be linear in the output.
         keeps_output: Whether every step puts out what the operation itself does with its own arguments; the output is
             then the plain one by construction, and no plain pass is made to compare them.
+        half_safe: Whether its way back is sound in half precision; rules that divide are not.
         in_parts: Whether a batch holds three rows: the baseline with what rises on the way to the image, the baseline
             with what falls, and the image.
     """
@@ -89,6 +90,7 @@ class Rule(ABC):
     may_match_nothing: ClassVar[bool] = False
     shares_out: ClassVar[bool] = False
     keeps_output: ClassVar[bool] = False
+    half_safe: ClassVar[bool] = False
     in_parts: ClassVar[bool] = False
 
     unknown: Unknown = "refuse"

@@ -19,6 +19,7 @@ class Deconvolution(Rule):
 
     name: ClassVar[str] = "deconvolution"
     keeps_output: ClassVar[bool] = True
+    half_safe: ClassVar[bool] = True
 
     def step(self, call: Call) -> Step | None:
         """See `Rule.step`."""

@@ -21,6 +21,7 @@ class Guided(Rule):
 
     name: ClassVar[str] = "guided backpropagation"
     keeps_output: ClassVar[bool] = True
+    half_safe: ClassVar[bool] = True
 
     def step(self, call: Call) -> Step | None:
         """See `Rule.step`."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -117,7 +118,8 @@ def check_output(rule: Rule, ruled: Tensor, plain: Tensor) -> None:
         IncompatibleError: The output under the rule is not the plain one.
     """
     apart = float((ruled.detach() - plain).abs().max()) if plain.numel() else 0.0
-    if not apart <= 1e-4 * max(1.0, float(plain.abs().max())):
+    tolerance = max(1e-4, 4 * torch.finfo(plain.dtype).eps)  # of half precision more
+    if not apart <= tolerance * max(1.0, float(plain.abs().max())):
         raise IncompatibleError(
             f"{rule.name} changed the model's output by {apart:.2g}: its map would be another model's"
         )

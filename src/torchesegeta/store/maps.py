@@ -183,6 +183,7 @@ def _read(folder: Path, record: Mapping[str, Any]) -> Attribution:
         of_model=record.get("of_model", False),
         covers=record.get("covers", False),
         retries=record.get("retries", 0),
+        precision=record.get("precision", "float32"),
         peak_memory=record["peak_memory_bytes"],
         arrays=_read_arrays(_path(folder, record, "arrays", "file of arrays")),
     )

@@ -31,6 +31,7 @@ def describe(attribution: Attribution) -> Record:
         "seconds": round(attribution.seconds, 4),
         "passes": attribution.passes,
         "retries": attribution.retries,
+        "precision": attribution.precision,
         "peak_memory_bytes": attribution.peak_memory,
         "warnings": [*attribution.warnings, *lost],
         "parameters": _finite(attribution.parameters),

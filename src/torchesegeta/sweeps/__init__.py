@@ -34,6 +34,7 @@ from torchesegeta.sweeps.mask import Mask, OneOut
 from torchesegeta.sweeps.noise import Noise
 from torchesegeta.sweeps.optimise import Draftsman, FlatError, Missed, Optimise, Patience, Problem, Result
 from torchesegeta.sweeps.path import Path
+from torchesegeta.sweeps.precision import PrecisionError
 from torchesegeta.sweeps.runner import Passes, Runner, prepared
 from torchesegeta.sweeps.session import Session
 
@@ -69,6 +70,7 @@ __all__ = [
     "Path",
     "Patience",
     "Permutations",
+    "PrecisionError",
     "Problem",
     "Read",
     "Reader",

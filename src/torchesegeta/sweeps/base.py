@@ -254,6 +254,11 @@ class Sweep(ABC):
         """What changes the backward passes."""
         return None
 
+    @property
+    def half_safe(self) -> bool:
+        """Whether it may run in half precision; else it runs in float32 whatever the run's precision is."""
+        return self.rule is None or self.rule.half_safe
+
     @abstractmethod
     def points(self, image: Tensor, key: str) -> Points:
         """The points over an image.

@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
+from torchesegeta.arrays import at_least_single
 from torchesegeta.errors import IncompatibleError, unknown
 from torchesegeta.models import format_of
 
@@ -122,9 +123,15 @@ class Capture:
             self.errors[layer] = error
             return
         edge = get_gradient_edge(tensor) if tensor.requires_grad else None
-        self._records[layer] = Record(tensor.detach().clone(), edge)
+        self._records[layer] = Record(_copied(tensor.detach()), edge)
         if tensor._is_view():
             self._views[layer] = (tensor, tensor._version)
+
+
+def _copied(values: Tensor) -> Tensor:
+    """A copy, in float32 where the values are narrower."""
+    raised = at_least_single(values)
+    return values.clone() if raised is values else raised
 
 
 def select_tensor(layer: str, output: Any, index: int | None) -> Tensor:

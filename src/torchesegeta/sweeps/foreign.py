@@ -40,6 +40,11 @@ class Foreign(Sweep):
         """One."""
         return 1
 
+    @property
+    def half_safe(self) -> bool:
+        """False: what the other library does with the model is not known."""
+        return False
+
     def points(self, image: Tensor, key: str) -> Points:
         """See `Sweep.points`."""
         return ForeignPoints(image)

@@ -88,8 +88,9 @@ class GradientPasses:
             _ = self.session.bound
 
     def _open_after(self, output: Tensor | None) -> None:
-        """In a sweep over the image alone its own pass binds the target."""
-        if output is not None and self.points.is_image and not self.session.is_bound:
+        """In a sweep over the image alone its own pass binds the target, where it is in float32."""
+        binds = self.points.is_image and self.session.runner.precision == "float32"
+        if output is not None and binds and not self.session.is_bound:
             with nullcontext() if self.readers.scored else suppress(EsegetaError):
                 self.session.bind(output[:1])
         self.readers.open()

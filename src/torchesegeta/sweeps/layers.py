@@ -41,8 +41,8 @@ class LayerInfo:
 def probe_layers(session: Session) -> list[LayerInfo]:
     """Run one pass and describe every module that was called, in the order in which they finished.
 
-    The pass binds the session's target and tells the runner how often each module is called. Parts of TorchScript are
-    not seen.
+    The pass is in float32, binds the session's target and tells the runner how often each module is called. Parts of
+    TorchScript are not seen.
     """
     runner = session.runner
     finished: dict[str, tuple[list[Tensor], int]] = {}
@@ -58,13 +58,14 @@ def probe_layers(session: Session) -> list[LayerInfo]:
 
     try:
         hooks = [m.register_forward_hook(hook(n)) for n, m in runner.model.named_modules() if n and format_of(m).layers]
-        with torch.no_grad():
+        with torch.no_grad(), runner.at("float32"):
             output = runner.forward(session.data[None], session.image.extras)
     finally:
         for handle in hooks:
             handle.remove()
     if not session.is_bound:
-        session.bind(output)
+        with runner.at("float32"):
+            session.bind(output)
     runner.calls.update({name: calls for name, (_, calls) in finished.items()})
     modules = dict(runner.model.named_modules())
     return [

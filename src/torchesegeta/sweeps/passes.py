@@ -104,7 +104,7 @@ def backward_pass(
     found: list[Tensor | None] = []
     if wanted:
         session.runner.passes.backward += len(score)
-        found = _gradients(score, wanted, keep=keep)
+        found = _gradients(session, score, wanted, keep=keep)
     at_input = found.pop(0) if batch is not None else None
     if batch is not None and at_input is None:
         at_input = torch.zeros_like(batch)
@@ -115,9 +115,9 @@ def backward_pass(
     return at_input, slopes
 
 
-def _gradients(score: Tensor, wanted: list[Any], *, keep: bool) -> list[Tensor | None]:
+def _gradients(session: Session, score: Tensor, wanted: list[Any], *, keep: bool) -> list[Tensor | None]:
     try:
-        return list(torch.autograd.grad(score.sum(), wanted, retain_graph=keep, allow_unused=True))
+        return session.runner.arithmetic.gradients([score.sum()], wanted, keep=keep)
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise
@@ -155,7 +155,7 @@ def seeded_pass(
     sums: list[Tensor | None] = [None] * len(wanted)
     for weight, start in starts:
         session.runner.passes.backward += len(start)
-        found = torch.autograd.grad([record.edge], wanted, [start], retain_graph=True, allow_unused=True)
+        found = session.runner.arithmetic.gradients([record.edge], wanted, [start], keep=True)
         parts = [None if f is None else weight * f for f in found]
         sums = [p if s is None else s if p is None else s + p for s, p in zip(sums, parts, strict=True)]
     at_input = sums.pop(0) if batch is not None else None

@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from torchesegeta.arrays import at_least_single
 from torchesegeta.errors import IncompatibleError, ModelError
 from torchesegeta.models import pick_output, takes_single_points
 from torchesegeta.sweeps.chunks import is_out_of_memory
+from torchesegeta.sweeps.precision import Arithmetic
 from torchesegeta.targets import OutputInfo
+from torchesegeta.types import Precision
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Runner:
         passes: Counts every pass.
         calls: How often each module is called in a pass, once a pass has told.
         writes_input: Whether the model changes its input in place, once a pass has told.
+        arithmetic: The number format of its passes.
     """
 
     model: nn.Module
@@ -55,12 +57,24 @@ class Runner:
     passes: Passes = field(default_factory=Passes)
     calls: dict[str, int] = field(default_factory=dict)
     writes_input: bool | None = None
+    arithmetic: Arithmetic = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.arithmetic = Arithmetic(self.model, self.device)
 
     @property
     def dtype(self) -> torch.dtype:
-        """The dtype of the model's weights: images are given in it."""
-        floating = (p.dtype for p in self.model.parameters() if p.is_floating_point())
-        return next(floating, torch.float32)
+        """The dtype of images and points: that of the model's weights, float32 where these are narrower."""
+        return torch.promote_types(self.arithmetic.dtype, torch.float32)
+
+    @property
+    def precision(self) -> Precision:
+        """What passes made now run in."""
+        return self.arithmetic.active
+
+    def at(self, precision: Precision) -> AbstractContextManager[None]:
+        """Make passes in a precision; see `Arithmetic.at`."""
+        return self.arithmetic.at(precision)
 
     @property
     def takes_single_points(self) -> bool:
@@ -68,18 +82,20 @@ class Runner:
         return takes_single_points(self.model)
 
     def forward(self, points: Tensor, extras: tuple[Tensor, ...] = ()) -> Tensor:
-        """The raw output for a batch of points, (B, C, ...); of a model in half precision in float32.
+        """The raw output for a batch of points, (B, C, ...); in float32 where the model runs in less.
 
         Raises:
             ModelError: The model refuses the points, or has no such output.
         """
         self.passes.forward += len(points)
-        others = [e.to(points.device)[None].expand(len(points), *e.shape) for e in extras]
-        given = points.view_as(points) if self._may_share(points) else points.clone()
+        others = [self.arithmetic.beside(e.to(points.device))[None].expand(len(points), *e.shape) for e in extras]
+        given = self.arithmetic.lower(points)
+        if given is points:
+            given = points.view_as(points) if self._may_share(points) else points.clone()
         raw = self._call(given, others)
         if self.writes_input is None:
             self.writes_input = given._version > 0
-        return at_least_single(pick_output(raw, self.output))
+        return self.arithmetic.lift(pick_output(raw, self.output))
 
     def _may_share(self, points: Tensor) -> bool:
         """Whether the model gets points themselves, not a copy that it may change in place.
@@ -92,13 +108,15 @@ class Runner:
 
     def _call(self, points: Tensor, others: list[Tensor]) -> Any:
         try:
-            return self.model(points, *others)
+            with self.arithmetic.calling():
+                return self.model(points, *others)
         except IncompatibleError:
             raise  # a rule's, of an operation in the model
         except Exception as error:
             if is_out_of_memory(error):
                 raise
             said = f"{type(error).__name__}: {error}"
+            self.arithmetic.blame(said, [points, *others])
             raise ModelError(f"the model refuses an input of shape {tuple(points.shape)}: {said}") from error
 
 

@@ -13,7 +13,7 @@ from torchesegeta.errors import IncompatibleError, ModelError
 from torchesegeta.sweeps.chunks import Chunks
 from torchesegeta.sweeps.runner import Runner
 from torchesegeta.targets import BoundTarget, Target, segmentation
-from torchesegeta.types import Image
+from torchesegeta.types import Image, Precision
 
 INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64)
 
@@ -32,9 +32,8 @@ class Session:
         keep_output: Whether `output` is kept, for rules to be checked against it.
 
     Attributes:
-        data: (C, *spatial), on the runner's device and in the model's dtype.
+        data: (C, *spatial), on the runner's device and in the model's dtype, in float32 where that is narrower.
         key: Names the seed and the image, for draws.
-        output: Raw output for the unperturbed image, once a pass has made it, where it is kept.
         prediction: Predicted label of the unperturbed image, (*spatial) or (), on the CPU, once bound; of the
             smallest integer type that holds the classes.
     """
@@ -60,13 +59,13 @@ class Session:
         self.seed = seed
         self.chunk_size = chunk_size
         self.keep_output = keep_output
-        self.output: Tensor | None = None
         self.image_set = image_set
         self.each_image = [lambda: image] if each_image is None else each_image
         self.prediction: Tensor | None = None
         self._bound: BoundTarget | None = None
-        self._scores: Tensor | None = None
-        self._scored: dict[str, Tensor] = {}
+        self._outputs: dict[Precision, Tensor] = {}
+        self._scores: dict[Precision, Tensor] = {}
+        self._scored: dict[tuple[Precision, str], Tensor] = {}
 
     def companions(self) -> tuple[list[Tensor], int]:
         """Data of all images of the set, and the place of this one among them."""
@@ -109,12 +108,34 @@ class Session:
 
     @property
     def bound(self) -> BoundTarget:
-        """The target, bound to the unperturbed image; runs one pass if none has been run yet."""
+        """The target, bound to the unperturbed image; runs one pass if none has been run yet.
+
+        That is in float32, so that the region is the same in every precision.
+        """
         if self._bound is None:
-            with torch.no_grad():
-                self.bind(self.runner.forward(self.data[None], self.image.extras))
+            with self.runner.at("float32"):
+                self.bind(self._own_pass())
         assert self._bound is not None
         return self._bound
+
+    @torch.no_grad()
+    def _own_pass(self) -> Tensor:
+        return self.runner.forward(self.data[None], self.image.extras)
+
+    def try_precision(self) -> None:
+        """Run a pass, where it is not in float32, to see that the model can.
+
+        Raises:
+            PrecisionError: It cannot.
+            ModelError: It refuses the image.
+        """
+        if self.runner.precision != "float32":
+            self._own_pass()
+
+    @property
+    def output(self) -> Tensor | None:
+        """Raw output for the unperturbed image in the present precision, once a pass has bound it, if it is kept."""
+        return self._outputs.get(self.runner.precision)
 
     @property
     def is_bound(self) -> bool:
@@ -123,10 +144,18 @@ class Session:
 
     @property
     def scores(self) -> Tensor:
-        """Scores (K,) of the unperturbed image."""
-        _ = self.bound
-        assert self._scores is not None
-        return self._scores
+        """Scores (K,) of the unperturbed image in the present precision, whose rounding others have too.
+
+        Raises:
+            ModelError: One is NaN or infinite.
+        """
+        bound, precision = self.bound, self.runner.precision
+        if precision not in self._scores:
+            scores = bound.score(self._own_pass())[0]
+            if not bool(torch.isfinite(scores).all()):
+                raise ModelError(f"the score of {self.image.name!r} is NaN or infinite")
+            self._scores[precision] = scores
+        return self._scores[precision]
 
     def bind(self, output: Tensor) -> BoundTarget:
         """Bind the target to the raw output for the unperturbed image.
@@ -144,16 +173,17 @@ class Session:
                 f"the model returns NaN or infinite values ({bad} of {output.numel()}) for {self.image.name!r}"
             )
         self._bound = self.target.bind(output, self.image, self.runner.info)
-        self._scores = self._bound.score(output)[0]
+        self._scores[self.runner.precision] = self._bound.score(output)[0]
         small = next(t for t in INTEGERS if self.runner.info.classes(output) <= torch.iinfo(t).max)
         self.prediction = segmentation(output, self.runner.info)[0].to("cpu", small)
-        self.output = output if self.keep_output else None
+        if self.keep_output:
+            self._outputs[self.runner.precision] = output
         return self._bound
 
     @torch.no_grad()
     def score(self, point: Tensor) -> Tensor:
         """Scores (K,) at a point (C, *spatial); no pass where they are remembered."""
-        known = self._scored.get(fingerprint(point))
+        known = self._scored.get((self.runner.precision, fingerprint(point)))
         if known is not None:
             return known
         bound = self.bound
@@ -161,7 +191,8 @@ class Session:
 
     def remember(self, points: Tensor, scores: Tensor) -> None:
         """Keep the scores (B, K) that a pass found at points (B, C, *spatial)."""
-        self._scored |= {fingerprint(point): score for point, score in zip(points, scores, strict=True)}
+        precision = self.runner.precision
+        self._scored |= {(precision, fingerprint(point)): score for point, score in zip(points, scores, strict=True)}
 
     def require_gradient(self) -> None:
         """Refuse a target that has no gradient.
