@@ -53,6 +53,8 @@ class GradientPasses:
     def _forward(self, chunk: range, batch: Tensor, requests: Sequence[Request]) -> tuple[Capture, Tensor | None]:
         """The chunk's forward pass: its records, and the scores if a request reads one."""
         scored = any(r.scored for r in requests)
+        if scored and self.session.runner.precision != "float32":
+            self._bind(scored)  # before a graph is alive whose weights would be converted
         layers = watched(requests)
         if self.rule is not None and any(r.backward for r in requests):
             return self._forward_ruled(self.rule, chunk, batch, layers, scored=scored)
