@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+
+from torchesegeta.methods import registry
 
 SOURCE = '''
 import ctypes
@@ -113,3 +116,7 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (information / "entry_points.txt").write_text("[torchesegeta.methods]\nfaults = faulty_methods\n")
     (folder / "faulty_methods.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(str(folder))
+    registry.methods()  # what is scanned before stays; what this test adds goes with it
+    monkeypatch.setattr(registry, "_METHODS", dict(registry._METHODS))
+    monkeypatch.delitem(sys.modules, "faulty_methods", raising=False)
+    registry._scan.cache_clear()

@@ -43,7 +43,7 @@ def made(project: Project, monkeypatch: pytest.MonkeyPatch, pictures: list[Attri
     def jobs(job: Job, *_: Any, **__: Any) -> Iterator[Attribution]:
         yield from pictures
 
-    monkeypatch.setattr(running, "run_job", jobs)
+    monkeypatch.setattr(running, "run_precisely", jobs)
     project.run(project.config(methods=["layer_visualization"], **config))
     assert project.state() == "finished"
     folder = project.output / "figures"
@@ -137,7 +137,7 @@ def test_a_failed_job_says_that_it_was_to_make_pictures(project: Project, monkey
     def dying(*_: Any, **__: Any) -> Iterator[Attribution]:
         raise Gone
 
-    monkeypatch.setattr(running, "run_job", dying)
+    monkeypatch.setattr(running, "run_precisely", dying)
     project.run(project.config(methods=["layer_visualization"]))
     (record,) = project.maps()
     assert (record["status"], record["shows"], record["of_model"]) == ("failed", "picture", True)
