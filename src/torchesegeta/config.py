@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from torchesegeta.errors import ConfigError, unknown
+from torchesegeta.patches import Patches
 from torchesegeta.targets import OutputInfo, TargetSpec
 from torchesegeta.targets.base import Activation
 from torchesegeta.targets.classes import ClassTarget
@@ -83,6 +84,7 @@ class RunConfig(Strict):
         None, description="Layers of the layer methods; without: the deepest at the lowest resolution."
     )
     methods: tuple[str | dict[str, Any], ...] = Field(min_length=1, description="Names, or names with parameters.")
+    patches: Patches | None = Field(None, description="Run images patch by patch; without: as a whole.")
     precision: Literal["float32"] = Field("float32", description="Of the passes.")
     seed: int = Field(0, ge=0, description="Of every random draw.")
     channels: Literal["sum", "keep"] = Field(

@@ -310,9 +310,17 @@ class _Running:
 
         reads = task.method.reads_of(number, place)
         seed = self._seed(task, place) if reads & SEEDED else None
-        request = Request(reads, place if reads & NEEDS_LAYER else None, open_readout, seed)
+
+        def open_piece(target: int | None, cut: Callable[[Tensor], Tensor]) -> Readout:
+            return task.method.readout(self._context(place, target, cut))
+
+        request = Request(reads, place if reads & NEEDS_LAYER else None, open_readout, seed, open_piece)
         try:
             check_layers(self.session.runner.model, [*filter(None, [place]), *([] if seed is None else [seed.layer])])
+            if self.session.tiling is not None and place is not None and len(self.job.sweeps) > 1:
+                raise IncompatibleError(
+                    f"{task.method.name} reads layer {place!r} in several sweeps and cannot be run patch by patch"
+                )
         except IncompatibleError as error:
             request.error = error
         return request
@@ -322,13 +330,17 @@ class _Running:
         layer = task.method.seed_layer(place)
         return None if layer is None else self.seeds.setdefault((task.label, layer), Seed(layer, task.method.seeds))
 
-    def _context(self, place: str | None, target: int | None) -> Context:
+    def _context(self, place: str | None, target: int | None, cut: Callable[[Tensor], Tensor] | None = None) -> Context:
+        """What a readout knows of its place, or of a part of the image."""
         change = None
         if self.baseline_scores is not None and target is not None:
             change = float(self.session.scores[target] - self.baseline_scores[target])
         noise = float(self.baseline_moves[target]) / abs(change) if self.baseline_moves is not None and change else None
         score = None if target is None else float(self.session.scores[target])
-        return Context(self.session.data, place, self.baseline, change, noise, score)
+        image, baseline = self.session.data, self.baseline
+        if cut is not None:
+            image, baseline = cut(image), None if baseline is None else cut(baseline)
+        return Context(image, place, baseline, change, noise, score)
 
     def _results(self, task: Task, place: str | None, error: Exception | None) -> Iterator[Attribution]:
         if error is not None:
@@ -385,12 +397,25 @@ class _Running:
         if bad := count_not_finite(values):
             raise ArithmeticError(f"{bad} of {values.numel()} values are NaN or infinite")
         context, image = self._context(place, reader.target), self.session.image
+        if reader.blended:
+            result.space = "image"
         result.values, result.affine = values, _grid(result, part, image, tuple(values.shape[1:]))
         if part.stopped is not None:
             result.status, result.reason = "partial", part.stopped
         notes = [] if reader.note is None else [reader.note]
+        if reader.blended:  # what a layer's map adds up to is lost when it is resized
+            result.measures, result.warnings = part.measures, (self._blended, *part.warnings, *notes)
+            return
         result.measures = {**task.method.measures(values, context), **part.measures}
         result.warnings = (*task.method.cautions(result.measures, context), *part.warnings, *notes)
+
+    @property
+    def _blended(self) -> str:
+        assert self.session.tiling is not None
+        return (
+            f"blended from {self.session.tiling.count} patches: each patch's own map, with its share of the score, "
+            "brought to the image's grid"
+        )
 
 
 def _grid(result: Attribution, part: Part, image: Image, shape: tuple[int, ...]) -> Affine | None:

@@ -16,6 +16,7 @@ from torchesegeta.errors import ConfigError, EsegetaError, IncompatibleError, In
 from torchesegeta.inputs import build_transforms
 from torchesegeta.jobs import Job, any_rule, group
 from torchesegeta.models import load_model, load_program, model_dims
+from torchesegeta.patches import image_dims
 from torchesegeta.plan.checks import check_class_names, check_dimensions, check_distinct, check_named_layers
 from torchesegeta.plan.images import PlannedImage, check_files, name_images, read_planned
 from torchesegeta.sweeps import (
@@ -136,7 +137,7 @@ def planned(config: RunConfig) -> Iterator[Plan]:
     parsed, images = parse_methods(config.methods), name_images(config)
     device = torch_device(config.execution.devices[0])
     model, warnings = _load(config)
-    dims = model_dims(model)
+    dims = image_dims(config.patches, model_dims(model))
     with prepared(model, device, config.seed) as ready:
         runner = Runner(ready, device, config.model.info, config.model.output)
         session, layers, problems = _probe_first(config, parsed, runner, images, dims)
@@ -166,6 +167,7 @@ def _session(config: RunConfig, runner: Runner, image: Image, *, keep_output: bo
         seed=config.seed,
         chunk_size=config.execution.chunk_size,
         keep_output=keep_output,
+        patches=config.patches,
     )
 
 

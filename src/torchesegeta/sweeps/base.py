@@ -84,9 +84,10 @@ class Sample:
     def parts(self) -> Iterator[Sample]:
         """The same in pieces that end at multiples of `LOOK`."""
         for points in pieces(self.indices):
-            yield self if points == self.indices else self._part(points)
+            yield self if points == self.indices else self.part(points)
 
-    def _part(self, points: range) -> Sample:
+    def part(self, points: range) -> Sample:
+        """The same for neighbours among its points."""
         mine = slice(points.start - self.indices.start, points.stop - self.indices.start)
         part = replace(self, indices=points)
         for name, value in vars(self).items():
@@ -308,6 +309,7 @@ class Request:
         layer: The layer they read, or None.
         open: Makes the readout of one target, given its index among the scores; None where no target is read.
         seed: Of requests that read seeded gradients; those that share it share the pass.
+        open_piece: Makes the readout of one target for a part of the image, given what cuts the part out of the image.
         error: Set once the request cannot be met, for any target.
     """
 
@@ -315,6 +317,7 @@ class Request:
     layer: str | None
     open: Callable[[int | None], Readout]
     seed: Seed | None = None
+    open_piece: Callable[[int | None, Callable[[Tensor], Tensor]], Readout] | None = None
     error: Exception | None = None
 
     @property
@@ -340,6 +343,7 @@ class Reader:
         matched: How many operations the sweep's rule took over, by name.
         note: What the reader of the map must know of the sweep, or None.
         stopped: The points it got, where a deadline came before the others.
+        blended: Whether its map was put together from those of patches.
     """
 
     request: Request
@@ -349,6 +353,7 @@ class Reader:
     matched: dict[str, int] = field(default_factory=dict)
     note: str | None = None
     stopped: int | None = None
+    blended: bool = False
 
     @property
     def failed(self) -> bool:

@@ -128,7 +128,7 @@ def _graded(
     known: list[tuple[Any, Tensor]] = [(e, s) for e, s in zip(ends, starts, strict=True) if s is not None]
     at_inputs = None
     if known:
-        session.runner.passes.backward += len(inputs)
+        session.runner.count_backward(len(inputs))
         (at_inputs,) = torch.autograd.grad([e for e, _ in known], [inputs], [s for _, s in known])
     return Look(values.detach(), None if scores is None else scores.detach(), at_pictures, at_inputs)
 

@@ -103,7 +103,7 @@ def backward_pass(
     wanted: list[Any] = [*([] if batch is None else [batch]), *known.values()]
     found: list[Tensor | None] = []
     if wanted:
-        session.runner.passes.backward += len(score)
+        session.runner.count_backward(len(score))
         found = _gradients(score, wanted, keep=keep)
     at_input = found.pop(0) if batch is not None else None
     if batch is not None and at_input is None:
@@ -154,7 +154,7 @@ def seeded_pass(
     wanted: list[Any] = [*([] if batch is None else [batch]), *known.values()]
     sums: list[Tensor | None] = [None] * len(wanted)
     for weight, start in starts:
-        session.runner.passes.backward += len(start)
+        session.runner.count_backward(len(start))
         found = torch.autograd.grad([record.edge], wanted, [start], retain_graph=True, allow_unused=True)
         parts = [None if f is None else weight * f for f in found]
         sums = [p if s is None else s if p is None else s + p for s, p in zip(sums, parts, strict=True)]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from torchesegeta.arrays import count_not_finite, fingerprint
 from torchesegeta.errors import IncompatibleError, ModelError
+from torchesegeta.patches import Patches
+from torchesegeta.rules import Rule
 from torchesegeta.sweeps.chunks import Chunks
+from torchesegeta.sweeps.patch_runner import PatchRunner, check_extras
 from torchesegeta.sweeps.runner import Runner
 from torchesegeta.targets import BoundTarget, Target, segmentation
 from torchesegeta.types import Image
 
+Start = Callable[[Tensor, Tensor], Tensor]
 INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -29,8 +34,12 @@ class Session:
         image_set: Gives all images of the run, this one included; None: it is alone.
         each_image: Reads each of these images, one at a time; None: it is alone.
         keep_output: Whether `output` is kept, for rules to be checked against it.
+        patches: How the image is run patch by patch; None: as a whole.
 
     Attributes:
+        runner: Runs the model over whole images; patch by patch where there are patches.
+        alone: Runs the model itself: the same where there are none.
+        tiling: The image's patches, or None.
         data: (C, *spatial), on the runner's device and in the model's dtype.
         key: Names the seed and the image, for draws.
         output: Raw output for the unperturbed image, once a pass has made it, where it is kept.
@@ -49,8 +58,9 @@ class Session:
         image_set: Callable[[], Sequence[Image]] | None = None,
         each_image: Sequence[Callable[[], Image]] | None = None,
         keep_output: bool = True,
+        patches: Patches | None = None,
     ) -> None:
-        self.runner = runner
+        self.runner = self.alone = runner
         self.image = image
         self.target = target
         data = image.data.to(runner.device, runner.dtype)
@@ -58,7 +68,11 @@ class Session:
         self.key = f"{seed}|{fingerprint(image.data)}"
         self.seed = seed
         self.chunk_size = chunk_size
-        self.keep_output = keep_output
+        self.keep_output = keep_output and patches is None  # patches are checked one by one
+        self.patches, self.tiling = patches, None if patches is None else patches.over(image.shape, self.data)
+        if self.tiling is not None:
+            check_extras(image)
+            self.runner = PatchRunner.over(runner, self.tiling, chunk_size)
         self.output: Tensor | None = None
         self.image_set = image_set
         self.each_image = [lambda: image] if each_image is None else each_image
@@ -81,7 +95,15 @@ class Session:
         image = self.each_image[number]()
         if image.name == self.image.name:
             return self
-        return Session(self.runner, image, self.target, seed=self.seed, keep_output=False)
+        return Session(self.alone, image, self.target, seed=self.seed, keep_output=False, patches=self.patches)
+
+    @property
+    def piece(self) -> Session:
+        """The session of what the model itself is given: this one or, of patches, that of the first."""
+        if self.tiling is None:
+            return self
+        first = replace(self.image, data=self.tiling.crop(self.data, 0), affine=None, label=None, file_grid=None)
+        return Session(self.alone, first, self.target, seed=self.seed, chunk_size=self.chunk_size)
 
     def chunks(self, together: int = 1, *, inputs: int = 1) -> Chunks:
         """A fresh plan of chunks for this image; of single points where the model mixes those of a batch.
@@ -98,6 +120,8 @@ class Session:
                 f"the method runs {together * inputs} points in one batch; an exported program, or a model with a "
                 "batch norm without running statistics, takes one at a time"
             )
+        if self.tiling is not None:  # what runs at once are patches
+            return Chunks(self.data.numel(), self.runner.device, together, least=together)
         if together > 1:
             return Chunks(self.data.numel(), self.runner.device, together, least=together)
         size = 1 if self.runner.takes_single_points else self.chunk_size
@@ -160,6 +184,10 @@ class Session:
     def remember(self, points: Tensor, scores: Tensor) -> None:
         """Keep the scores (B, K) that a pass found at points (B, C, *spatial)."""
         self._scored |= {fingerprint(point): score for point, score in zip(points, scores, strict=True)}
+
+    def starting(self, rule: Rule) -> Start:
+        """What a rule that shares a quantity out begins with, from the output and the score's slope there."""
+        return rule.start
 
     def require_gradient(self) -> None:
         """Refuse a target that has no gradient.

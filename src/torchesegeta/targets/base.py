@@ -12,6 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from torchesegeta.arrays import in_space
 from torchesegeta.errors import ConfigError, IncompatibleError, unknown
 from torchesegeta.types import Image
 from torchesegeta.validation import Strict
@@ -20,6 +21,7 @@ Activation = Literal["softmax", "sigmoid", "none"]
 ScoreKind = Literal["logit", "probability", "log_odds"]
 Reduction = Literal["sum", "mean"]
 ClassReference = int | str
+Box = tuple[slice, ...]
 Classes = Annotated[tuple[ClassReference, ...], Field(min_length=1)]
 
 
@@ -96,6 +98,9 @@ class BoundTarget:
         differentiable: False for piecewise constant scores, which no gradient sweep can explain.
         linear: Whether the scores are linear in the raw output.
         incompatible: Why a score cannot be explained in this image, by name.
+        within: Of linear scores over voxels: from a box of the output's grid to the part of the scores (B, K) that
+            comes from the output (B, C, *box) there; the parts of boxes that share no voxel add up to the scores. None:
+            the score is not made of such parts.
     """
 
     names: tuple[str, ...]
@@ -104,6 +109,7 @@ class BoundTarget:
     differentiable: bool = True
     linear: bool = True
     incompatible: dict[str, str] = field(default_factory=dict)
+    within: Callable[[Box], Callable[[Tensor], Tensor]] | None = None
 
 
 class Target(Strict, ABC):
@@ -224,9 +230,20 @@ class RegionSum:
         total = (scores * self.where).flatten(2).sum(2)
         return total if self.reduction == "sum" else total / self._sizes
 
+    def within(self, box: Box) -> Callable[[Tensor], Tensor]:
+        """The part that comes from a box of space, for scores (B, K, *box) there."""
+        inside = RegionSum(self.where[in_space(box)], "sum")
+        return inside if self.reduction == "sum" else lambda scores: inside(scores) / self._sizes
+
     @cached_property
     def _sizes(self) -> Tensor:
         return self.where.flatten(2).sum(2).clamp(min=1)
+
+
+def logits_within(summed: RegionSum, info: OutputInfo, indices: Sequence[int], box: Box) -> Callable[[Tensor], Tensor]:
+    """What a box adds to the sums of the logits of classes; see `BoundTarget.within`."""
+    inside = summed.within(box)
+    return lambda raw: inside(chosen(class_scores(raw, info), indices))
 
 
 def require_spatial(output: Tensor, image: Image, kind: str) -> None:
