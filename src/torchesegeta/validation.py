@@ -73,7 +73,8 @@ def _without_tags(location: tuple[int | str, ...], kinds: Collection[str]) -> tu
     tag = next((i for i, part in enumerate(location) if part in kinds), None)
     if tag is not None:
         location = location[:tag] + location[tag + 1 :]
-    if location and isinstance(location[-1], str) and (location[-1] in PLAIN or "[" in location[-1]):
+    last = location[-1] if location else None
+    if isinstance(last, str) and (last in PLAIN or "[" in last or last.startswith("constrained-")):
         location = location[:-1]
     return location
 

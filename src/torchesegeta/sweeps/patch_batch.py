@@ -146,6 +146,7 @@ class PatchBatch(Session):
         others = {name: "" for number, name in enumerate(names) if number not in targets}
         self._bound = BoundTarget(names, (None,) * len(names), self._score, incompatible=others)
         self._scores = self.data.new_zeros(len(names))
+        self.rules_score = False  # what it adds up is what the rule has sent back from the score
         self._references: dict[int, Tensor] = {}
         self._normalised = rule is not None and rule.normalises
         self._sizes: Tensor | None = None

@@ -83,7 +83,7 @@ class PatchRun:
         self.session, self.points, self.samples, self.rule, self.output = session, points, samples, rule, output
         self.patches = PatchPoints(points, samples, session.tiling)
         self.volumes = Volumes((len(samples), *session.data.shape), self.patches)
-        self.matched: Counter[str] = Counter()
+        self.matched: dict[str, int] = {}
         self.note: str | None = None
 
     def run(self, requests: Sequence[Request], targets: set[int]) -> list[Reader]:
@@ -93,19 +93,21 @@ class PatchRun:
         readers = Readers(batch, requests)
         readers.open()
         passes = GradientPasses(self.patches, self.rule, readers)
+        matched: Counter[str] = Counter()
         chunks = batch.chunks(len(self.samples) if self.rule is not None and self.rule.in_parts else 1)
 
         def work(rows: range) -> None:
             batch.rows = rows
             passes.chunk(rows)
             for name, times in passes.matched.items():
-                self.matched[name] += times * len(rows)
+                matched[name] += times * len(rows)
 
         for rows in chunks.split(len(self.patches.weights)):
             chunks.run(rows, work)
             readers.seen.clear()
             if readers.satisfied:
                 break
+        self.matched = {name: times // len(self.samples) for name, times in matched.items()}
         self.note = passes.note
         self._remember(batch)
         return readers.opened
@@ -224,7 +226,7 @@ class PatchPasses:
         for reader in self.readers.opened:
             if reader.request is blended.request and reader.target == inner.target:
                 reader.error = reader.error or inner.error
-                reader.matched, reader.note, reader.blended = dict(run.matched), run.note, True
+                reader.matched, reader.note, reader.blended = run.matched, run.note, True
                 reader.readout = Placed(blended.total)
 
     def _hand(self, run: PatchRun, inner: dict[int | None, Reader], readers: Sequence[Reader]) -> None:
@@ -239,7 +241,7 @@ class PatchPasses:
             sample.input_gradient = run.volumes.of.pop(target, None)
             for reader in (reader for reader in readers if reader.target == target):
                 reader.error = reader.error or found.error or found.request.error
-                reader.matched, reader.note = dict(run.matched), run.note
+                reader.matched, reader.note = run.matched, run.note
                 self.readers.hand(reader, lambda sample=sample: sample, chunk)  # type: ignore[misc]
 
 

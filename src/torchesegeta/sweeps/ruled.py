@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -79,11 +80,12 @@ def ruled_pass(
     if rule.shares_out:
         output = started(output, session.starting(rule))
     end, scores = output, None
-    if scored and reference is not None and start is not None:  # the score's own operations are under the rule too
-        with torch.no_grad(), under(recorder):
+    if scored and reference is not None and start is not None:
+        with torch.no_grad(), under(recorder) if session.rules_score else nullcontext():
             session.remember(reference, finite_scores(session, start))
-        with under(mode):
-            scores = end = finite_scores(session, output)
+        with under(mode) if session.rules_score else nullcontext():
+            scores = finite_scores(session, output)
+        end = scores if session.rules_score else output
     elif scored:
         scores = finite_scores(session, output)
     if tape is not None:

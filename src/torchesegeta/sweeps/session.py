@@ -40,6 +40,7 @@ class Session:
         runner: Runs the model over whole images; patch by patch where there are patches.
         alone: Runs the model itself: the same where there are none.
         tiling: The image's patches, or None.
+        rules_score: Whether the score's own operations are under a rule that compares with baselines.
         data: (C, *spatial), on the runner's device and in the model's dtype.
         key: Names the seed and the image, for draws.
         output: Raw output for the unperturbed image, once a pass has made it, where it is kept.
@@ -73,6 +74,7 @@ class Session:
         if self.tiling is not None:
             check_extras(image)
             self.runner = PatchRunner.over(runner, self.tiling, chunk_size)
+        self.rules_score = True
         self.output: Tensor | None = None
         self.image_set = image_set
         self.each_image = [lambda: image] if each_image is None else each_image
