@@ -236,7 +236,7 @@ def test_seeds(classifier: Net, image: Tensor) -> None:
         ({"device": "gpu"}, "device: 'gpu' is not a device; allowed: 'cpu'"),
         ({"device": "cuda:77"}, "device: 'cuda:77' is not available here; allowed: 'cpu'"),
         ({"precision": "float16"}, "precision: 'float16' is not allowed; allowed: 'float32'"),
-        ({"patches": {"size": [8, 8, 8]}}, "patches: patch-wise runs are not part of this version"),
+        ({"patches": {"size": [8, 8]}}, "patches.size: [8, 8] has 2 numbers; the image has 3 axes"),
     ],
 )
 def test_what_does_not_exist(options: dict[str, Any], message: str, classifier: Net, image: Tensor) -> None:

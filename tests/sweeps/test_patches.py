@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import torchesegeta as te
-from references.sliding_window import SlidingWindow, starts
+from tests.references.sliding_window import SlidingWindow, starts
 from torchesegeta.errors import ConfigError, ModelError
 from torchesegeta.patches import Patches
 from torchesegeta.sweeps import Runner, Session, prepared
@@ -82,7 +82,7 @@ def check(mine: te.Attributions, theirs: te.Attributions, tolerance: float = TOL
 def test_the_prediction_is_monais(shape: tuple[int, ...], size: tuple[int, ...], blend: str, overlap: float) -> None:
     data, model = image(shape), net(len(shape))
     with prepared(model, torch.device("cpu"), 0) as ready, torch.no_grad():
-        cut = Patches(size=size, overlap=overlap, blend=blend)  # type: ignore[arg-type]
+        cut = Patches.model_validate({"size": size, "overlap": overlap, "blend": blend})
         session = Session(Runner(ready, torch.device("cpu")), Image(data), parse_target(LOGITS), patches=cut)
         mine = session.runner.forward(data[None])
         theirs = sliding_window_inference(data[None], size, 2, model, overlap, blend)
@@ -208,7 +208,8 @@ def test_layers_are_blended(score: str) -> None:
         assert one.target_index is not None
 
         def of(output: Tensor, k: int = one.target_index) -> Tensor:
-            return ((output if score == "logit" else output.softmax(1))[:, k] * (predicted == k)).sum()
+            values: Tensor = (output if score == "logit" else output.softmax(1))[:, k]
+            return (values * (predicted == k)).sum()
 
         expected = blended_cam(model, data, size, "gaussian", of)
         assert one.values is not None, one.reason
@@ -285,6 +286,55 @@ def test_optimised_masks_of_scores() -> None:
     method = {"name": "class_image", "steps": 2}
     mine, theirs = both(net(), image(SHAPES[2]), [method], PROBABILITIES, {"size": SIZES[2], "overlap": 0.5})
     check(mine, theirs, 1e-4)
+
+
+MASKED: list[dict[str, Any]] = [
+    {"name": "occlusion", "window": 3, "stride": 2, "baseline": 0.1},
+    {"name": "feature_ablation", "features": "grid"},
+    {"name": "rise", "masks": 5, "cells": 3},
+    {"name": "kernel_shap", "features": 6, "samples": 20},
+    {"name": "shapley_value_sampling", "features": 6, "permutations": 3},
+    {"name": "lime", "features": 6, "samples": 20},
+    {"name": "sobol", "features": 6, "samples": 4},
+]
+
+
+@pytest.mark.parametrize(
+    "target", [LOGITS, PROBABILITIES, {**LOGITS, "count": True}], ids=["linear", "softmax", "count"]
+)
+@pytest.mark.parametrize("method", MASKED, ids=lambda method: method["name"])
+def test_masks(method: dict[str, Any], target: Any) -> None:
+    cut = {"size": SIZES[2], "overlap": 0.5, "blend": "gaussian"}
+    mine, theirs = both(net(), image(SHAPES[2]), [method], target, cut)
+    check(mine, theirs, 1e-4)
+
+
+def test_masks_of_slices_and_channels() -> None:
+    model = nn.Conv2d(2, 3, 3, padding=1)
+    data = torch.randn(2, 5, 6, 7, generator=torch.Generator().manual_seed(0))
+    method = {"name": "occlusion", "window": 2, "per_channel": True}
+    maps = te.explain(model, data, [method], LOGITS, patches={"axis": 1, "size": 4, "overlap": 0.5})
+    with torch.no_grad():
+        window = SlidingWindow(model, (4, 4), 0.5, "constant")
+
+        def predict(volume: Tensor) -> Tensor:
+            return torch.stack([window(part[None])[0] for part in volume.unbind(2)], 2)
+
+        predicted = predict(data)
+        for one in maps:
+            where = predicted.argmax(0) == one.target_index
+            hidden = data.clone()
+            hidden[1, 2:4, 4:6, 2:4] = 0
+            drop = ((predicted - predict(hidden))[one.target_index] * where).sum()
+            assert one.values is not None
+            assert float(one.values[1, 3, 4, 2]) == pytest.approx(float(drop), abs=1e-4)
+
+
+def test_only_touched_patches_are_run_again() -> None:
+    data = image((16, 16))
+    method = {"name": "occlusion", "window": 4}
+    maps = te.explain(net(), data, [method], LOGITS, patches={"size": 8, "overlap": 0.0})
+    assert maps[0].passes == {"forward": 4 + 4 + 16, "backward": 0}  # to bind, unmasked, each window in one patch
 
 
 REFUSED = ["guided_gradcam", "score_cam", "ablation_cam", "contrastive_excitation_backprop", "inverted_representation"]

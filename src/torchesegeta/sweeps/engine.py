@@ -61,6 +61,8 @@ def run_sweep(
         return readers.opened
     passes = _passes(sweep, points, readers)
     chunks, count = session.chunks(points.together), len(points.weights)
+    if isinstance(passes, MaskPasses):
+        chunks.size = max(chunks.size, passes.most)
     for chunk in chunks.split(count):
         chunks.run(chunk, passes.chunk)
         readers.seen.clear()

@@ -48,9 +48,18 @@ def finite_scores(session: Session, output: Tensor) -> Tensor:
         ModelError: One is NaN or infinite.
     """
     scores = session.bound.score(output)
+    require_finite(session, scores)
+    return scores
+
+
+def require_finite(session: Session, scores: Tensor) -> None:
+    """Refuse scores (B, K) that are none.
+
+    Raises:
+        ModelError: One is NaN or infinite.
+    """
     if not bool(torch.isfinite(scores).all()):
         raise ModelError(f"the score of {session.image.name!r} is NaN or infinite at a point of the sweep")
-    return scores
 
 
 @torch.no_grad()
