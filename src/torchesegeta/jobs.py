@@ -87,12 +87,16 @@ class Job:
             counts: Number of points of each sweep.
         """
         total = {"forward": 0, "backward": 0}
-        for number, (sweep, points) in enumerate(zip(self.sweeps, counts, strict=True)):
-            reads = [task.method.reads_of(number, place) for task in self.tasks for place in task.places]
-            for kind, count in sweep.passes(targets, reads, points).items():
+        for number, points in enumerate(counts):
+            for kind, count in self.passes_of(number, targets, points).items():
                 total[kind] += count
-            total["backward"] += points * self._seeded(number, targets)
         return total
+
+    def passes_of(self, number: int, targets: int, points: int) -> dict[str, int]:
+        """Those of one of its sweeps, with so many points."""
+        reads = [task.method.reads_of(number, place) for task in self.tasks for place in task.places]
+        found = self.sweeps[number].passes(targets, reads, points)
+        return {**found, "backward": found["backward"] + points * self._seeded(number, targets)}
 
     def _seeded(self, sweep: int, targets: int) -> int:
         """Backward passes from seeds that a point of a sweep takes."""

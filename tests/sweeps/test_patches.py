@@ -208,8 +208,9 @@ def test_layers_are_blended(score: str) -> None:
         assert one.target_index is not None
 
         def of(output: Tensor, k: int = one.target_index) -> Tensor:
-            values: Tensor = (output if score == "logit" else output.softmax(1))[:, k]
-            return (values * (predicted == k)).sum()
+            values = (output if score == "logit" else output.softmax(1))[:, k]
+            total: Tensor = (values * (predicted == k)).sum()
+            return total
 
         expected = blended_cam(model, data, size, "gaussian", of)
         assert one.values is not None, one.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from torchesegeta.sweeps import (
     Sweep,
     count_points,
     layer_by_default,
+    patch_passes,
     prepared,
     probe_layers,
 )
@@ -91,9 +93,16 @@ class Plan:
         return read_planned(image, self.config, self.spatial_dims)
 
     def passes(self, job: Job) -> dict[str, int]:
-        """Forward and backward passes of a job, as counted for the first image."""
+        """Forward and backward passes of a job, as counted for the first image: of patches, where there are any."""
         bound = self.first.bound
-        return job.passes(len(bound.names) - len(bound.incompatible), [self.count(sweep) for sweep in job.sweeps])
+        targets, counts = len(bound.names) - len(bound.incompatible), [self.count(sweep) for sweep in job.sweeps]
+        if self.first.tiling is None:
+            return job.passes(targets, counts)
+        total, apart = Counter(forward=0, backward=0), len({place is None for t in job.tasks for place in t.places}) > 1
+        for number, (sweep, points) in enumerate(zip(job.sweeps, counts, strict=True)):
+            whole = job.passes_of(number, targets, points)
+            total.update(patch_passes(sweep, self.first, whole, points, apart=apart))
+        return dict(total)
 
     def count(self, sweep: Sweep) -> int:
         """Points of a sweep over the first image; 0 where none can be made."""
