@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import Annotated, Literal, TypeVar
 
+import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
@@ -19,6 +21,9 @@ from torchesegeta.errors import ConfigError
 from torchesegeta.validation import Strict
 
 Box = tuple[slice, ...]
+Near = tuple[tuple[int, ...], ...]
+KEPT = 8
+"""Neighbourhoods whose sums are kept."""
 Share = Annotated[float, Field(ge=0, lt=1)]
 Length = Annotated[int, Field(ge=1)]
 T = TypeVar("T")
@@ -90,7 +95,6 @@ class Tiling:
         starts: First voxel of each patch; negative in the padding.
         axis: The axis that a patch has no voxels along, for the model: of slices.
         importance: (*size), of a patch's voxels before they are blended.
-        total: (*shape), the sum of what the patches over a voxel have of it.
     """
 
     shape: tuple[int, ...]
@@ -98,7 +102,7 @@ class Tiling:
     starts: tuple[tuple[int, ...], ...]
     axis: int | None
     importance: Tensor = field(repr=False)
-    total: Tensor = field(repr=False)
+    _totals: dict[Near, Tensor] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -121,10 +125,7 @@ class Tiling:
         slices = dense_patch_slices(padded, size, steps)
         starts = tuple(tuple(int(s.start) - b for s, b in zip(one, before, strict=True)) for one in slices)
         importance = compute_importance_map(size, mode=blend, device="cpu").to(like)
-        tiling = cls(shape, size, starts, axis, importance, like.new_zeros(shape))
-        for patch in range(tiling.count):
-            tiling.total[tiling.place(patch)] += importance[tiling.inside(patch)]
-        return tiling
+        return cls(shape, size, starts, axis, importance)
 
     @property
     def count(self) -> int:
@@ -165,8 +166,40 @@ class Tiling:
         volume[in_space(self.place(patch))] += self.within(values, patch)
 
     def weights(self, patch: int) -> Tensor:
-        """A patch's blending weights within the image, (*place): over all patches they add up to 1."""
-        return self.importance[self.inside(patch)] / self.total[self.place(patch)]
+        """A patch's blending weights within the image, (*place): over all patches they add up to 1.
+
+        What the patches over a voxel have of it together is made from their neighbourhood when it is needed, so that no
+        volume is held for it; neighbourhoods that are alike share it.
+        """
+        near = self._neighbours(patch)
+        if near not in self._totals:
+            if len(self._totals) >= KEPT:
+                self._totals.clear()
+            self._totals[near] = self._total(near)
+        inside = self.inside(patch)
+        return self.importance[inside] / self._totals[near][inside]
+
+    def _neighbours(self, patch: int) -> Near:
+        """Along each axis, where patches begin that share voxels with a patch, counted from there; it is one."""
+        return tuple(
+            tuple(n - start for n in along if abs(n - start) < size)
+            for start, along, size in zip(self.starts[patch], self._along, self.size, strict=True)
+        )
+
+    @cached_property
+    def _along(self) -> tuple[tuple[int, ...], ...]:
+        """First voxels along each axis: all their combinations are patches."""
+        return tuple(tuple(sorted(set(axis))) for axis in zip(*self.starts, strict=True))
+
+    def _total(self, near: Near) -> Tensor:
+        """What all patches have of a patch's voxels, given where they lie: (*size)."""
+        total = torch.zeros_like(self.importance)
+        for offsets in product(*near):
+            mine, theirs = zip(
+                *(_overlap(offset, n) for offset, n in zip(offsets, self.size, strict=True)), strict=True
+            )
+            total[mine] += self.importance[theirs]
+        return total
 
     def add_blended(self, volume: Tensor, values: Tensor, patch: int) -> None:
         """Add a patch (…, *model_shape), times its blending weights, to a volume (…, *shape), in place."""
@@ -179,6 +212,11 @@ class Tiling:
             for patch, starts in enumerate(self.starts)
             if all(s < b.stop and b.start < s + n for s, n, b in zip(starts, self.size, box, strict=True))
         ]
+
+
+def _overlap(offset: int, size: int) -> tuple[slice, slice]:
+    """The voxels that a patch shares with one that begins `offset` voxels further on, as each counts them."""
+    return slice(max(0, offset), min(size, size + offset)), slice(max(0, -offset), min(size, size - offset))
 
 
 def image_dims(patches: Patches | None, model_dims: int | None) -> int | None:

@@ -40,7 +40,9 @@ class Volumes:
     def add(self, target: int, sample: Sample) -> None:
         """Add the gradients at some patches."""
         assert sample.input_gradient is not None
-        total = self.of.setdefault(target, sample.input_gradient.new_zeros(self.shape))
+        if target not in self.of:
+            self.of[target] = sample.input_gradient.new_zeros(self.shape)
+        total = self.of[target]
         for row, slope in zip(sample.indices, sample.input_gradient, strict=True):
             patch, number = self.points.split(row)
             self.points.tiling.add(total[number], slope, patch)

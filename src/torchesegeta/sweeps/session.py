@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from torchesegeta.arrays import count_not_finite, fingerprint
+from torchesegeta.arrays import count_not_finite, fingerprint, in_space
 from torchesegeta.errors import IncompatibleError, ModelError
 from torchesegeta.patches import Patches
 from torchesegeta.rules import Rule
@@ -16,6 +16,7 @@ from torchesegeta.sweeps.chunks import Chunks
 from torchesegeta.sweeps.patch_runner import PatchRunner, check_extras
 from torchesegeta.sweeps.runner import Runner
 from torchesegeta.targets import BoundTarget, Target, segmentation
+from torchesegeta.targets.base import slabs
 from torchesegeta.types import Image
 
 Start = Callable[[Tensor, Tensor], Tensor]
@@ -168,11 +169,18 @@ class Session:
                 f"the model returns NaN or infinite values ({bad} of {output.numel()}) for {self.image.name!r}"
             )
         self._bound = self.target.bind(output, self.image, self.runner.info)
-        self._scores = self._bound.score(output)[0]
+        self._scores = self._score_of(self._bound, output)
         small = next(t for t in INTEGERS if self.runner.info.classes(output) <= torch.iinfo(t).max)
         self.prediction = segmentation(output, self.runner.info)[0].to("cpu", small)
         self.output = output if self.keep_output else None
         return self._bound
+
+    def _score_of(self, bound: BoundTarget, output: Tensor) -> Tensor:
+        """Scores (K,) of a raw output; of large ones slab by slab, without a copy of them."""
+        if self.tiling is None or bound.within is None:
+            return bound.score(output)[0]
+        parts = [bound.within(slab)(output[in_space(slab)])[0] for slab in slabs(output.shape[2:])]
+        return torch.stack(parts).sum(0)
 
     @torch.no_grad()
     def score(self, point: Tensor) -> Tensor:

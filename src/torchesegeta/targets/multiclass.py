@@ -52,7 +52,7 @@ class MulticlassTarget(Target):
             for c in indices
             if not predicted[c]
         }
-        fixed = RegionSum(chosen(where, indices), self.reduce) if self.frozen else None
+        fixed = RegionSum(chosen(where, indices).clone(), self.reduce) if self.frozen else None
 
         def score(raw: Tensor) -> Tensor:
             if self.count:
