@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks.local import local_rows
 from benchmarks.masks import bare_rows, class_rows, peer_rows, target_rows
 from benchmarks.memory import memory_rows
+from benchmarks.patches import patch_rows
 from benchmarks.rules import rule_rows
 from benchmarks.speed import alone_rows, gradient_rows, path_rows
 from benchmarks.startup import startup_rows
@@ -33,6 +34,7 @@ SECTIONS: dict[str, Callable[[int, bool], Iterable[Row]]] = {
     "memory": memory_rows,
     "rules": rule_rows,
     "masks": mask_rows,
+    "patches": patch_rows,
     "startup": startup_rows,
 }
 """Each takes the number of interleaved pairs of short passes and whether it is only to show that it runs."""

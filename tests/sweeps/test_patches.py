@@ -297,6 +297,7 @@ MASKED: list[dict[str, Any]] = [
     {"name": "shapley_value_sampling", "features": 6, "permutations": 3},
     {"name": "lime", "features": 6, "samples": 20},
     {"name": "sobol", "features": 6, "samples": 4},
+    {"name": "hsic", "features": 6, "samples": 12},
 ]
 
 

@@ -38,7 +38,7 @@ class PatchScores:
     """Scores of masked images, as those of the unmasked one and what the touched patches change.
 
     Of every patch of the unmasked image its parts of the scores are kept, for scores that are not linear in the
-    prediction its output.
+    prediction its output. Parts are added up in float64: what a small mask changes is small beside a sum over a volume.
 
     Args:
         session: The image before a model, with patches.
@@ -48,7 +48,7 @@ class PatchScores:
         assert session.tiling is not None and isinstance(session.runner, PatchRunner)
         self.session, self.tiling, self.runner = session, session.tiling, session.runner
         self.linear = session.bound.within is not None
-        self.whole = session.scores
+        self.whole = session.scores.double()
         with torch.no_grad():
             unmasked = (Piece(0, p, self.tiling.crop(session.data, p)) for p in range(self.tiling.count))
             self.kept = [seen for _, seen in self._run(unmasked)]
@@ -122,7 +122,7 @@ class PatchScores:
         if within is None:
             return output
         weighted = self.tiling.within(output, patch) * self.tiling.weights(patch)
-        return within(self.tiling.place(patch))(weighted[None])[0]
+        return within(self.tiling.place(patch))(weighted[None])[0].double()
 
 
 def _window(points: OneOutPoints, windows: Windows, index: int, tiling: Tiling) -> Iterator[tuple[int, Tensor]]:
