@@ -339,6 +339,16 @@ def test_only_touched_patches_are_run_again() -> None:
     assert maps[0].passes == {"forward": 4 + 4 + 16, "backward": 0}  # to bind, unmasked, each window in one patch
 
 
+def test_features_that_join_change_only_their_patches() -> None:
+    """Sixteen blocks in four patches: a block that joins runs one patch again, the first of an order all but none."""
+    method = {"name": "shapley_value_sampling", "features": 4, "permutations": 3}
+    cut = {"size": 8, "overlap": 0.0}
+    maps = te.explain(net(), image((16, 16)), [method], LOGITS, patches=cut)
+    bare = 4 * (1 + 1 + 1)  # to bind, unmasked, the baseline
+    assert maps[0].passes["forward"] <= bare + 3 * (15 + 4) < bare + 3 * 15 * 4 / 2
+    check(maps, te.explain(SlidingWindow(net(), (8, 8), 0.0, "constant"), image((16, 16)), [method], LOGITS), 1e-4)
+
+
 REFUSED = ["guided_gradcam", "score_cam", "ablation_cam", "contrastive_excitation_backprop", "inverted_representation"]
 
 

@@ -9,6 +9,7 @@ from torchesegeta.errors import EsegetaError
 from torchesegeta.features import Partition, Regions, Windows
 from torchesegeta.patches import Tiling
 from torchesegeta.sweeps.base import Sweep
+from torchesegeta.sweeps.coalitions import Permutations
 from torchesegeta.sweeps.mask import Mask, OneOut
 from torchesegeta.sweeps.optimise import Optimise
 from torchesegeta.sweeps.session import Session
@@ -43,15 +44,18 @@ def patch_passes(sweep: Sweep, session: Session, planned: Passes, points: int, *
 
 
 def _touched(sweep: Mask, session: Session, masks: int) -> int:
-    """Patches that the masks touch: counted where a mask is a feature, else all of them."""
-    tiling = session.tiling
+    """Patches that masks touch, or change of the mask before; all of them where it is not known."""
+    tiling, design = session.tiling, sweep.design
     assert tiling is not None
-    if not isinstance(sweep.design, OneOut):
-        return masks * tiling.count
     try:
-        return count_touched(sweep.design.features.resolve(session.data), tiling)
+        if isinstance(design, OneOut):
+            return count_touched(design.features.resolve(session.data), tiling)
+        if isinstance(design, Permutations) and session.bound.within is not None:
+            joining = count_touched(design.features.partition(session.data), tiling)
+            return min(masks * tiling.count, design.permutations * (joining + tiling.count))
     except EsegetaError:
         return 0
+    return masks * tiling.count
 
 
 def count_touched(regions: Regions, tiling: Tiling) -> int:

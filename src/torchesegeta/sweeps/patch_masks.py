@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,6 +13,7 @@ from torchesegeta.arrays import in_space
 from torchesegeta.features import Windows
 from torchesegeta.patches import Box, Tiling
 from torchesegeta.sweeps.base import LOOK
+from torchesegeta.sweeps.coalitions import Places, RowPoints
 from torchesegeta.sweeps.mask import MaskPoints, OneOutPoints
 from torchesegeta.sweeps.passes import finite_scores, require_finite
 from torchesegeta.sweeps.patch_runner import PatchRunner
@@ -34,11 +35,58 @@ class Piece:
     data: Tensor
 
 
-class PatchScores:
-    """Scores of masked images, as those of the unmasked one and what the touched patches change.
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A masked image whose scores are known.
 
-    Of every patch of the unmasked image its parts of the scores are kept, for scores that are not linear in the
-    prediction its output. Parts are added up in float64: what a small mask changes is small beside a sum over a volume.
+    Attributes:
+        row: (F,), how much of each feature it keeps; None where it is not made of features.
+        parts: Of each patch the parts of the scores, (K,).
+        scores: (K,), their sum.
+    """
+
+    row: Tensor | None
+    parts: list[Tensor]
+    scores: Tensor
+
+    def changed(self, row: Tensor, parts: Mapping[int, Tensor]) -> Known:
+        """The image of another row, given the parts of the patches that differ."""
+        changes = [part - self.parts[patch] for patch, part in parts.items()]
+        every = [parts.get(patch, part) for patch, part in enumerate(self.parts)]
+        return Known(row, every, torch.stack([self.scores, *changes]).sum(0))
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a mask's scores are found.
+
+    Attributes:
+        patches: Those that are run again.
+        from_last: Whether they differ from those of the mask before; else from those of the unmasked image.
+    """
+
+    patches: list[int]
+    from_last: bool
+
+
+def _ways(places: Places, rows: Tensor, last: Tensor | None) -> Iterator[Way]:
+    """The shorter way to each of some masks (masks, F), given the one before them."""
+    for row in rows:
+        way = Way(places.touched(row != 1), from_last=False)
+        if last is not None:
+            other = Way(places.touched(row != last), from_last=True)
+            way = min(way, other, key=lambda way: len(way.patches))
+        yield way
+        last = row
+
+
+class PatchScores:
+    """Scores of masked images, as those of an image that is known and what the patches change that differ.
+
+    Known are the unmasked image and, of masks that keep features, the last one: features that join one by one change
+    only the patches that they touch. Of every patch its parts of the scores are kept, for scores that are not linear in
+    the prediction the unmasked image's output. Parts are added up in float64: what a small mask changes is small beside
+    a sum over a volume.
 
     Args:
         session: The image before a model, with patches.
@@ -53,6 +101,7 @@ class PatchScores:
             unmasked = (Piece(0, p, self.tiling.crop(session.data, p)) for p in range(self.tiling.count))
             self.kept = [seen for _, seen in self._run(unmasked)]
             self.output = None if self.linear else self._stitched()
+        self.last = Known(None, self.kept, self.whole)
 
     def most(self, points: MaskPoints) -> int:
         """How many masks are worked on at once: few where each is a volume."""
@@ -65,6 +114,8 @@ class PatchScores:
         Raises:
             ModelError: A score is NaN or infinite.
         """
+        if self.linear and isinstance(points, RowPoints):
+            return self._joining(points, indices)
         rows: list[Tensor | None] = []
         if self.linear:
             scores = self.whole.repeat(len(indices), 1)
@@ -75,6 +126,27 @@ class PatchScores:
             scores = torch.cat([self._changed(points, i, rows) for i in indices])
         found = [row for row in rows if row is not None]
         return scores, torch.cat(found) if found else None
+
+    def _joining(self, points: RowPoints, indices: range) -> tuple[Tensor, Tensor]:
+        """The same for masks that keep features, each beside the one before it or beside the unmasked image."""
+        rows = torch.stack([points.row(index) for index in indices])
+        unmasked = Known(torch.ones_like(rows[0]), self.kept, self.whole)
+        ways = list(_ways(points.places(self.tiling), rows, self.last.row))
+        found: dict[int, dict[int, Tensor]] = {mask: {} for mask in range(len(rows))}
+        pieces = (
+            Piece(mask, patch, points.crop(rows[mask], self.tiling, patch))
+            for mask, way in enumerate(ways)
+            for patch in way.patches
+        )
+        for piece, part in self._run(pieces):
+            found[piece.mask][piece.patch] = part
+        known, scores = self.last, []
+        for mask, way in enumerate(ways):
+            known = (known if way.from_last else unmasked).changed(rows[mask], found[mask])
+            scores.append(known.scores)
+        require_finite(self.session, torch.stack(scores))
+        self.last = known
+        return torch.stack(scores), rows.to(self.session.data)
 
     def _changed(self, points: MaskPoints, index: int, rows: list[Tensor | None]) -> Tensor:
         """Scores (1, K) of one masked image, from its whole prediction."""
