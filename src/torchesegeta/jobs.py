@@ -315,10 +315,12 @@ class _Running:
         reads = task.method.reads_of(number, place)
         seed = self._seed(task, place) if reads & SEEDED else None
 
-        def open_piece(target: int | None, cut: Callable[[Tensor], Tensor]) -> Readout:
-            return task.method.readout(self._context(place, target, cut))
+        def open_piece(target: int | None, cut: Callable[[Tensor], Tensor], change: float | None = None) -> Readout:
+            context = self._context(place, target, cut)
+            return task.method.readout(context if change is None else replace(context, score_change=change))
 
-        request = Request(reads, place if reads & NEEDS_LAYER else None, open_readout, seed, open_piece)
+        layer, additive = place if reads & NEEDS_LAYER else None, task.method.additive
+        request = Request(reads, layer, open_readout, seed, open_piece, additive)
         try:
             check_layers(self.session.runner.model, [*filter(None, [place]), *([] if seed is None else [seed.layer])])
             if self.session.tiling is not None and place is not None and len(self.job.sweeps) > 1:

@@ -293,7 +293,7 @@ MASKED: list[dict[str, Any]] = [
     {"name": "occlusion", "window": 3, "stride": 2, "baseline": 0.1},
     {"name": "feature_ablation", "features": "grid"},
     {"name": "rise", "masks": 5, "cells": 3},
-    {"name": "kernel_shap", "features": 6, "samples": 20},
+    {"name": "kernel_shap", "features": 9, "samples": 20},
     {"name": "shapley_value_sampling", "features": 6, "permutations": 3},
     {"name": "lime", "features": 6, "samples": 20},
     {"name": "sobol", "features": 6, "samples": 4},
@@ -347,6 +347,47 @@ def test_features_that_join_change_only_their_patches() -> None:
     bare = 4 * (1 + 1 + 1)  # to bind, unmasked, the baseline
     assert maps[0].passes["forward"] <= bare + 3 * (15 + 4) < bare + 3 * 15 * 4 / 2
     check(maps, te.explain(SlidingWindow(net(), (8, 8), 0.0, "constant"), image((16, 16)), [method], LOGITS), 1e-4)
+
+
+def test_games_of_patches_add_up() -> None:
+    """A twelfth of the patch passes, and less error than coalitions of the whole image have."""
+    data, cut, target = (
+        image((25, 25)),
+        {"size": (8, 8), "overlap": 0.5},
+        {"kind": "region", "class": 1, "box": [[0, 25]] * 2},
+    )
+
+    def shares(samples: int, seed: int) -> te.Attributions:
+        return te.explain(net(), data, [_shap(samples)], target, patches=cut, seed=seed)
+
+    (exact,) = shares(600, 0)  # nine features touch a patch at most
+    assert exact.values is not None and exact.measures == {"games": 36, "features": 9}
+    window = SlidingWindow(net(), (8, 8), 0.5, "constant")
+    few, many, passes = [], [], {}
+    for seed in range(3):
+        (mine,) = shares(20, seed)
+        (theirs,) = te.explain(window, data, [_shap(300)], target, seed=seed, chunk_size=50)
+        assert mine.values is not None and theirs.values is not None
+        few.append(float((mine.values - exact.values).square().mean()))
+        many.append(float((theirs.values - exact.values).square().mean()))
+        passes = {"patches": mine.passes["forward"], "whole": theirs.passes["forward"] * 36}
+        change = float(exact.values.sum())
+        for values in (mine.values, theirs.values):  # each is bound to the score's change
+            assert float(values.sum()) == pytest.approx(change, rel=1e-3)
+    assert sum(few) < sum(many)
+    assert passes["whole"] > 10 * passes["patches"]
+
+
+def _shap(samples: int) -> dict[str, Any]:
+    return {"name": "kernel_shap", "features": 5, "samples": samples}
+
+
+def test_lime_beside_games_is_as_alone() -> None:
+    methods = [_shap(20), {"name": "lime", "features": 5, "samples": 20}]
+    cut = {"size": (8, 8), "overlap": 0.5}
+    both_maps = te.explain(net(), image((15, 15)), methods, LOGITS, patches=cut)
+    alone = [m for name in methods for m in te.explain(net(), image((15, 15)), [name], LOGITS, patches=cut)]
+    check(both_maps, te.Attributions(alone))
 
 
 REFUSED = ["guided_gradcam", "score_cam", "ablation_cam", "contrastive_excitation_backprop", "inverted_representation"]

@@ -300,6 +300,13 @@ class Seed:
     make: Callable[[Sample], Sequence[tuple[float, Tensor]]]
 
 
+class Opening(Protocol):
+    """See `Request.open_piece`."""
+
+    def __call__(self, target: int | None, cut: Callable[[Tensor], Tensor], change: float | None = None) -> Readout:
+        """The readout."""
+
+
 @dataclass(eq=False)
 class Request:
     """What a method asks of a sweep, for one layer and for every target.
@@ -309,7 +316,9 @@ class Request:
         layer: The layer they read, or None.
         open: Makes the readout of one target, given its index among the scores; None where no target is read.
         seed: Of requests that read seeded gradients; those that share it share the pass.
-        open_piece: Makes the readout of one target for a part of the image, given what cuts the part out of the image.
+        open_piece: Makes the readout of one target for a part of the image, given what cuts the part out of the image
+            and, of games, what the baseline changes there.
+        additive: Whether its map of a sum of scores is the sum of their maps, each of what touches it alone.
         error: Set once the request cannot be met, for any target.
     """
 
@@ -317,7 +326,8 @@ class Request:
     layer: str | None
     open: Callable[[int | None], Readout]
     seed: Seed | None = None
-    open_piece: Callable[[int | None, Callable[[Tensor], Tensor]], Readout] | None = None
+    open_piece: Opening | None = None
+    additive: bool = False
     error: Exception | None = None
 
     @property

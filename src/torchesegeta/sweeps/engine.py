@@ -61,8 +61,9 @@ def run_sweep(
         return readers.opened
     passes = _passes(sweep, points, readers)
     chunks, count = session.chunks(points.together), len(points.weights)
-    if isinstance(passes, MaskPasses):
+    if isinstance(passes, MaskPasses) and isinstance(sweep, Mask):
         chunks.size = max(chunks.size, passes.most)
+        passes.play(sweep, deadline)
     for chunk in chunks.split(count):
         chunks.run(chunk, passes.chunk)
         readers.seen.clear()

@@ -11,6 +11,8 @@ from torchesegeta.errors import IncompatibleError
 from torchesegeta.features import Windows
 from torchesegeta.sweeps.base import Reader, Request, Sample, pieces
 from torchesegeta.sweeps.channels import ChannelPoints
+from torchesegeta.sweeps.coalitions import Coalitions, RowPoints
+from torchesegeta.sweeps.games import Games
 from torchesegeta.sweeps.local import Local, find_local, local_scores
 from torchesegeta.sweeps.mask import Mask, MaskPoints, OneOutPoints, Sources
 from torchesegeta.sweeps.passes import forward_pass, score_pass
@@ -56,6 +58,13 @@ class MaskPasses:
         self.tallied = 0
         self.patches = PatchScores(self.session) if self.session.tiling is not None else None
         self.local = self._look_around(points) if isinstance(points, OneOutPoints) else None
+
+    def play(self, sweep: Mask, deadline: float | None) -> None:
+        """Let each patch's features play for themselves, where scores are sums over patches and maps of them too."""
+        linear = self.patches is not None and self.patches.linear
+        if linear and isinstance(sweep.design, Coalitions) and isinstance(self.points, RowPoints):
+            assert self.patches is not None
+            Games(sweep.design, self.points, self.patches).play(self.readers, deadline)
 
     def chunk(self, chunk: range) -> None:
         """Run a chunk and hand every reader the scores of its target."""

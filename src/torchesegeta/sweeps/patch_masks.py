@@ -99,7 +99,7 @@ class PatchScores:
         self.whole = session.scores.double()
         with torch.no_grad():
             unmasked = (Piece(0, p, self.tiling.crop(session.data, p)) for p in range(self.tiling.count))
-            self.kept = [seen for _, seen in self._run(unmasked)]
+            self.kept = [seen for _, seen in self.run(unmasked)]
             self.output = None if self.linear else self._stitched()
         self.last = Known(None, self.kept, self.whole)
 
@@ -119,7 +119,7 @@ class PatchScores:
         rows: list[Tensor | None] = []
         if self.linear:
             scores = self.whole.repeat(len(indices), 1)
-            for piece, part in self._run(self._pieces(points, indices, rows)):
+            for piece, part in self.run(self._pieces(points, indices, rows)):
                 scores[piece.mask] += part - self.kept[piece.patch]
             require_finite(self.session, scores)
         else:
@@ -138,7 +138,7 @@ class PatchScores:
             for mask, way in enumerate(ways)
             for patch in way.patches
         )
-        for piece, part in self._run(pieces):
+        for piece, part in self.run(pieces):
             found[piece.mask][piece.patch] = part
         known, scores = self.last, []
         for mask, way in enumerate(ways):
@@ -152,7 +152,7 @@ class PatchScores:
         """Scores (1, K) of one masked image, from its whole prediction."""
         assert self.output is not None
         output = self.output.clone()
-        for piece, seen in self._run(self._pieces(points, range(index, index + 1), rows)):
+        for piece, seen in self.run(self._pieces(points, range(index, index + 1), rows)):
             self.tiling.add_blended(output[0], seen - self.kept[piece.patch], piece.patch)
         return finite_scores(self.session, output)
 
@@ -175,7 +175,7 @@ class PatchScores:
                 if bool(changed[self.tiling.place(patch)].any()):
                     yield Piece(mask, patch, self.tiling.crop(masked, patch))
 
-    def _run(self, pieces: Iterator[Piece]) -> Iterator[tuple[Piece, Tensor]]:
+    def run(self, pieces: Iterator[Piece]) -> Iterator[tuple[Piece, Tensor]]:
         """Run pieces in batches: of each its parts of the scores (K,), or its output (C, *model_shape)."""
         chunks = self.runner.chunks()
         while batch := list(islice(pieces, chunks.size)):
