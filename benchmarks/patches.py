@@ -51,7 +51,7 @@ def patch_rows(pairs: int, quick: bool) -> Iterator[Row]:
     with prepared(network(), torch.device("cpu"), 0) as ready:
         yield from _gradient_rows(ready, pairs, quick)
         yield from _mask_rows(ready, quick)
-    yield from _memory_rows(quick)
+    yield from volume_rows(quick)
 
 
 def _gradient_rows(model: nn.Module, pairs: int, quick: bool) -> Iterator[Row]:
@@ -138,7 +138,7 @@ def _in_patches(subject: Subject, method: Method) -> None:
 PATCH = 64
 
 
-def _memory_rows(quick: bool) -> Iterator[Row]:
+def volume_rows(quick: bool) -> Iterator[Row]:
     """Binding included: what the volume adds to one patch, in volumes."""
     subject, processes = Volume(80 if quick else 256), 1 if quick else 3
     one = added(_in_patches, Volume(PATCH), {"name": "saliency"}, processes)

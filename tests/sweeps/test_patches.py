@@ -26,6 +26,7 @@ LOGITS: dict[str, Any] = {"kind": "multiclass"}
 PROBABILITIES: dict[str, Any] = {"kind": "multiclass", "score": "probability", "reduce": "mean"}
 MOVING: dict[str, Any] = {"kind": "multiclass", "frozen": False}
 THRESHOLD: dict[str, Any] = {"kind": "threshold"}
+REGION: dict[str, Any] = {"kind": "region", "class": 1, "box": [[0, 9], [3, 9]]}
 TOLERANCE = 1e-5
 
 
@@ -274,12 +275,10 @@ def test_batches_do_not_matter(chunk_size: int) -> None:
 
 def test_passes_count_patches() -> None:
     data, cut = image(SHAPES[2]), {"size": (8, 7), "overlap": 0.5}
-    (linear,) = te.explain(
-        net(), data, ["saliency"], {"kind": "region", "class": 1, "box": [[0, 9], [3, 9]]}, patches=cut
-    )
+    (linear,) = te.explain(net(), data, ["saliency"], REGION, patches=cut)
     assert linear.passes == {"forward": 2 * 12, "backward": 12}
     path = {"name": "integrated_gradients", "steps": 4}
-    (maps,) = te.explain(net(), data, [path], {"kind": "region", "class": 1, "box": [[0, 9], [3, 9]]}, patches=cut)
+    (maps,) = te.explain(net(), data, [path], REGION, patches=cut)
     assert maps.passes == {"forward": (2 + 4) * 12, "backward": 4 * 12}
 
 
@@ -388,6 +387,36 @@ def test_lime_beside_games_is_as_alone() -> None:
     both_maps = te.explain(net(), image((15, 15)), methods, LOGITS, patches=cut)
     alone = [m for name in methods for m in te.explain(net(), image((15, 15)), [name], LOGITS, patches=cut)]
     check(both_maps, te.Attributions(alone))
+
+
+def test_the_model_comes_back_as_it_was() -> None:
+    model = net().train()
+    model.first.weight.requires_grad_(False)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    data = image(SHAPES[2])
+    methods: list[Any] = ["saliency", "guided_backprop", "gradcam", {"name": "occlusion", "window": 4}]
+    maps = te.explain(model, data, methods, LOGITS, ["act"], patches={"size": (8, 7)})
+    assert {m.status for m in maps} == {"ok"}
+    assert model.training and not model.first.weight.requires_grad and model.second.weight.requires_grad
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    assert torch.equal(data, image(SHAPES[2])) and not data.requires_grad
+
+
+def test_half_precision_adds_up_in_single() -> None:
+    model, data = net().to(torch.bfloat16), image(SHAPES[2])
+    (mine,) = te.explain(model, data, ["vanilla_backprop"], REGION, patches={"size": (8, 7), "overlap": 0.5})
+    (theirs,) = te.explain(net(), data, ["vanilla_backprop"], REGION, patches={"size": (8, 7), "overlap": 0.5})
+    assert mine.values is not None and theirs.values is not None and mine.values.dtype == torch.float32
+    assert float((mine.values - theirs.values).abs().max()) < 0.1 * float(theirs.values.abs().max())
+
+
+@pytest.mark.slow
+def test_memory_is_that_of_a_patch_and_some_volumes() -> None:
+    from benchmarks.patches import volume_rows
+
+    (row,) = volume_rows(quick=True)
+    assert row.reached, row.figure
 
 
 REFUSED = ["guided_gradcam", "score_cam", "ablation_cam", "contrastive_excitation_backprop", "inverted_representation"]

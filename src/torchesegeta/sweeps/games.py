@@ -115,7 +115,7 @@ class Games:
         (empty,) = self._run(patch, [replacement])
         rows, scores = torch.zeros(0, len(players)), torch.zeros(0, len(empty), dtype=torch.float64)
         if len(players) > 1:
-            own = replace(self.design, features=Features(kind="labels", array=ArrayValue.parse(numbers)))
+            own = replace(self.design, features=Features(kind="labels", array=ArrayValue.parse(numbers.cpu())))
             points = own.points(image, replacement, f"{self.points.key}|patch {patch}", Sources())
             assert isinstance(points, RowPoints)
             every = range(len(points.weights))

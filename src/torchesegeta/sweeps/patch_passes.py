@@ -10,6 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from torchesegeta.arrays import at_least_single
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.rules import Rule
 from torchesegeta.sweeps.base import Points, Read, Reader, Readout, Request, Sample
@@ -40,10 +41,11 @@ class Volumes:
     def add(self, target: int, sample: Sample) -> None:
         """Add the gradients at some patches."""
         assert sample.input_gradient is not None
+        slopes = at_least_single(sample.input_gradient)
         if target not in self.of:
-            self.of[target] = sample.input_gradient.new_zeros(self.shape)
+            self.of[target] = slopes.new_zeros(self.shape)
         total = self.of[target]
-        for row, slope in zip(sample.indices, sample.input_gradient, strict=True):
+        for row, slope in zip(sample.indices, slopes, strict=True):
             patch, number = self.points.split(row)
             self.points.tiling.add(total[number], slope, patch)
 
