@@ -31,8 +31,10 @@ class PatchRunner(Runner):
     @classmethod
     def over(cls, runner: Runner, tiling: Tiling, chunk_size: int | None) -> PatchRunner:
         """The patches of an image before a runner's model; passes are counted together."""
-        shared = {field.name: getattr(runner, field.name) for field in fields(runner)}
-        return cls(**shared, tiling=tiling, chunk_size=chunk_size)
+        shared = {field.name: getattr(runner, field.name) for field in fields(runner) if field.init}
+        made = cls(**shared, tiling=tiling, chunk_size=chunk_size)
+        made.arithmetic = runner.arithmetic
+        return made
 
     def forward(self, points: Tensor, extras: tuple[Tensor, ...] = ()) -> Tensor:
         """The stitched output for a batch of images, (B, C, *spatial).
