@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks.local import local_rows
 from benchmarks.masks import bare_rows, class_rows, peer_rows, target_rows
 from benchmarks.memory import memory_rows
+from benchmarks.patches import patch_rows
 from benchmarks.pictures import picture_rows
 from benchmarks.precision import precision_rows
 from benchmarks.rules import rule_rows
@@ -38,6 +39,7 @@ SECTIONS: dict[str, Callable[[int, bool], Iterable[Row]]] = {
     "masks": mask_rows,
     "precision": precision_rows,
     "pictures": picture_rows,
+    "patches": patch_rows,
     "startup": startup_rows,
     "workers": worker_rows,
 }

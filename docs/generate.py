@@ -10,6 +10,7 @@ from typing import Any
 from torchesegeta.config import ExecutionConfig, ImageConfig, ModelConfig, RunConfig
 from torchesegeta.methods import methods
 from torchesegeta.overview import bounds, default_of, describe_method
+from torchesegeta.patches import Patches
 from torchesegeta.targets import ClassTarget, MulticlassTarget, RegionTarget, ThresholdTarget
 from torchesegeta.validation import Strict
 
@@ -66,6 +67,7 @@ def config_page() -> str:
         ("The run", RunConfig),
         ("`model`", ModelConfig),
         ("`images[]`", ImageConfig),
+        ("`patches`", Patches),
         ("`execution`", ExecutionConfig),
         ("`target` of kind `class`", ClassTarget),
         ("`target` of kind `multiclass`", MulticlassTarget),

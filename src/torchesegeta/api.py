@@ -21,6 +21,7 @@ from torchesegeta.errors import ConfigError, InputError
 from torchesegeta.inputs import as_image
 from torchesegeta.jobs import any_rule, group, jobs_for
 from torchesegeta.models import as_module, model_dims
+from torchesegeta.patches import Patches, image_dims
 from torchesegeta.plan.checks import check_layer_names
 from torchesegeta.precise import run_precisely
 from torchesegeta.sweeps import Runner, Session, layer_by_default, prepared, probe_layers
@@ -28,7 +29,7 @@ from torchesegeta.targets import OutputInfo, Target, parse_target
 from torchesegeta.targets.base import Activation
 from torchesegeta.tasks import Entry, Wanted, make_tasks, need_default_layer, parse_methods
 from torchesegeta.types import Attribution, Image, Precision
-from torchesegeta.validation import check_agreement, describe
+from torchesegeta.validation import check_agreement, check_patched, describe
 
 ImageLike = Image | Tensor | NDArray[Any] | Path | str
 
@@ -42,7 +43,7 @@ def explain(
     device: str | torch.device = "cpu",
     precision: Precision = "float32",
     seed: int = 0,
-    patches: None = None,
+    patches: Patches | Mapping[str, Any] | None = None,
     *,
     output: int | str | None = None,
     activation: Activation | None = None,
@@ -70,7 +71,8 @@ def explain(
             convert the weights for the time of the call. Scores and sums are float32; what is NaN or infinite is done
             again in float32 and says so.
         seed: Of every random draw.
-        patches: Patch-wise runs are not part of this version; only None is allowed.
+        patches: Run the image patch by patch, as `{"size": [64, 64, 64], "overlap": 0.5, "blend": "gaussian"}`, or a
+            two-dimensional model over a volume slice by slice, as `{"axis": 2}`; None: as a whole.
         output: Which of several outputs to explain, by index or key.
         activation: What turns the raw output into probabilities: `softmax`, `sigmoid` or `none`.
         class_names: One per class.
@@ -87,14 +89,12 @@ def explain(
         ModelError: The model cannot run the image.
         IncompatibleError: A layer is to be chosen, and none has spatial axes or the target does not fit the output.
     """
-    if patches is not None:
-        raise ConfigError("patches: patch-wise runs are not part of this version; only None is allowed")
-    _check_precision(precision, agreement)
+    _check_precision(precision, agreement, patched=patches is not None)
     parsed = parse_methods([methods] if isinstance(methods, str | Mapping) else methods)
     layers = [layers] if isinstance(layers, str) else layers
-    wanted, model = _target(target), as_module(model)
+    wanted, model, cut = _target(target), as_module(model), _patches(patches)
     info = OutputInfo(activation, tuple(class_names))
-    images = _images(image, model)
+    images = _images(image, image_dims(cut, model_dims(model)))
     session = partial(
         Session,
         target=wanted,
@@ -103,6 +103,7 @@ def explain(
         image_set=lambda: images,
         each_image=[partial(_same, item) for item in images],
         keep_output=any_rule(wanted.method for wanted in parsed),
+        patches=cut,
     )
     with prepared(model, torch_device(device), seed) as ready, Bar(progress) as bar:
         runner = Runner(ready, torch_device(device), info, output)
@@ -154,11 +155,15 @@ class _Drawer:
         return draw(attribution, self.image, prediction=prediction, **given)
 
 
-def _check_precision(precision: object, agreement: bool) -> None:
+def _check_precision(precision: object, agreement: bool, *, patched: bool) -> None:
     try:
         known = TypeAdapter[Precision](Precision).validate_python(precision)
     except ValidationError as error:
         raise ConfigError(describe(error, "precision")) from error
+    try:
+        check_patched(known, patched)
+    except ValueError as error:
+        raise ConfigError(f"precision: {error}") from error
     try:
         check_agreement(known, agreement)
     except ValueError as error:
@@ -176,8 +181,16 @@ def _same(image: Image) -> Image:
     return image
 
 
-def _images(value: ImageLike | Sequence[ImageLike], model: nn.Module) -> list[Image]:
-    dims = model_dims(model)
+def _patches(value: Patches | Mapping[str, Any] | None) -> Patches | None:
+    if value is None or isinstance(value, Patches):
+        return value
+    try:
+        return Patches.model_validate(dict(value) if isinstance(value, Mapping) else value)
+    except ValidationError as error:
+        raise ConfigError(describe(error, "patches")) from error
+
+
+def _images(value: ImageLike | Sequence[ImageLike], dims: int | None) -> list[Image]:
     if isinstance(value, Image | Tensor | np.ndarray | Path | str):
         return [as_image(value, spatial_dims=dims)]
     read = [as_image(v, spatial_dims=dims) for v in value]

@@ -78,3 +78,8 @@ class ArrayValue:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"type": "string", "description": "An array, given from Python only."}
+
+
+def in_space(box: tuple[slice, ...]) -> tuple[Any, ...]:
+    """The index of a box along the last axes of a tensor."""
+    return (Ellipsis, *box)

@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from torchesegeta.errors import ConfigError, unknown
+from torchesegeta.patches import Patches
 from torchesegeta.targets import OutputInfo, TargetSpec
 from torchesegeta.targets.base import Activation
 from torchesegeta.targets.classes import ClassTarget
 from torchesegeta.targets.parse import KINDS
 from torchesegeta.types import Precision
-from torchesegeta.validation import Strict, check_agreement, describe
+from torchesegeta.validation import Strict, check_agreement, check_patched, describe
 
 
 class ModelConfig(Strict):
@@ -92,6 +93,7 @@ class RunConfig(Strict):
         None, description="Layers of the layer methods; without: the deepest at the lowest resolution."
     )
     methods: tuple[str | dict[str, Any], ...] = Field(min_length=1, description="Names, or names with parameters.")
+    patches: Patches | None = Field(None, description="Run images patch by patch; without: as a whole.")
     precision: Precision = Field(
         "float32",
         description="Of the passes: the weights as they are, autocast, or weights converted; sums are float32.",
@@ -107,6 +109,12 @@ class RunConfig(Strict):
     execution: ExecutionConfig = Field(default_factory=ExecutionConfig)
     notes: tuple[str, ...] = Field((), description="What the reader of the report must know.")
     output: Path = Field(description="The run folder.")
+
+    @field_validator("precision")
+    @classmethod
+    def _whole_or_single(cls, value: Precision, info: ValidationInfo) -> Precision:
+        check_patched(value, info.data.get("patches") is not None)
+        return value
 
     @field_validator("agreement")
     @classmethod

@@ -104,12 +104,16 @@ class Job:
             counts: Number of points of each sweep.
         """
         total = {"forward": 0, "backward": 0}
-        for number, (sweep, points) in enumerate(zip(self.sweeps, counts, strict=True)):
-            reads = [task.method.reads_of(number, place) for task in self.tasks for place in task.places]
-            for kind, count in sweep.passes(targets, reads, points).items():
+        for number, points in enumerate(counts):
+            for kind, count in self.passes_of(number, targets, points).items():
                 total[kind] += count
-            total["backward"] += points * self._seeded(number, targets)
         return total
+
+    def passes_of(self, number: int, targets: int, points: int) -> dict[str, int]:
+        """Those of one of its sweeps, with so many points."""
+        reads = [task.method.reads_of(number, place) for task in self.tasks for place in task.places]
+        found = self.sweeps[number].passes(targets, reads, points)
+        return {**found, "backward": found["backward"] + points * self._seeded(number, targets)}
 
     def _seeded(self, sweep: int, targets: int) -> int:
         """Backward passes from seeds that a point of a sweep takes."""
@@ -343,9 +347,19 @@ class _Running:
 
         reads = task.method.reads_of(number, place)
         seed = self._seed(task, place) if reads & SEEDED else None
-        request = Request(reads, place if reads & NEEDS_LAYER else None, open_readout, seed)
+
+        def open_piece(target: int | None, cut: Callable[[Tensor], Tensor], change: float | None = None) -> Readout:
+            context = self._context(place, target, cut)
+            return task.method.readout(context if change is None else replace(context, score_change=change))
+
+        layer, additive = place if reads & NEEDS_LAYER else None, task.method.additive
+        request = Request(reads, layer, open_readout, seed, open_piece, additive)
         try:
             check_layers(self.session.runner.model, [*filter(None, [place]), *([] if seed is None else [seed.layer])])
+            if self.session.tiling is not None and place is not None and len(self.job.sweeps) > 1:
+                raise IncompatibleError(
+                    f"{task.method.name} reads layer {place!r} in several sweeps and cannot be run patch by patch"
+                )
         except IncompatibleError as error:
             request.error = error
         return request
@@ -355,13 +369,17 @@ class _Running:
         layer = task.method.seed_layer(place)
         return None if layer is None else self.seeds.setdefault((task.label, layer), Seed(layer, task.method.seeds))
 
-    def _context(self, place: str | None, target: int | None) -> Context:
+    def _context(self, place: str | None, target: int | None, cut: Callable[[Tensor], Tensor] | None = None) -> Context:
+        """What a readout knows of its place, or of a part of the image."""
         change = None
         if self.baseline_scores is not None and target is not None:
             change = float(self.session.scores[target] - self.baseline_scores[target])
         noise = float(self.baseline_moves[target]) / abs(change) if self.baseline_moves is not None and change else None
         score = None if target is None else float(self.session.scores[target])
-        return Context(self.session.data, place, self.baseline, change, noise, score)
+        image, baseline = self.session.data, self.baseline
+        if cut is not None:
+            image, baseline = cut(image), None if baseline is None else cut(baseline)
+        return Context(image, place, baseline, change, noise, score)
 
     def _results(self, task: Task, place: str | None, error: Exception | None) -> Iterator[Attribution]:
         if error is not None:
@@ -418,6 +436,8 @@ class _Running:
         if bad := count_not_finite(values):
             raise ArithmeticError(f"{bad} of {values.numel()} values are NaN or infinite")
         context, image = self._context(place, reader.target), self.session.image
+        if reader.blended:
+            result.space = "image"
         misfit = result.space == "image" and result.shows == "map" and tuple(values.shape[1:]) != image.shape
         if misfit or not values.numel():
             raise ValueError(f"the map has shape {tuple(values.shape)}; expected (channels, *{image.shape})")
@@ -426,8 +446,19 @@ class _Running:
         if part.stopped is not None:
             result.status, result.reason = "partial", part.stopped
         notes = [] if reader.note is None else [reader.note]
+        if reader.blended:  # what a layer's map adds up to is lost when it is resized
+            result.measures, result.warnings = part.measures, (self._blended, *part.warnings, *notes)
+            return
         result.measures = {**task.method.measures(values, context), **part.measures}
         result.warnings = (*task.method.cautions(result.measures, context), *part.warnings, *notes)
+
+    @property
+    def _blended(self) -> str:
+        assert self.session.tiling is not None
+        return (
+            f"blended from {self.session.tiling.count} patches: each patch's own map, with its share of the score, "
+            "brought to the image's grid"
+        )
 
 
 def _grid(result: Attribution, part: Part, image: Image, shape: tuple[int, ...]) -> Affine | None:

@@ -74,7 +74,8 @@ def _without_tags(location: tuple[int | str, ...], kinds: Collection[str]) -> tu
     tag = next((i for i, part in enumerate(location) if part in kinds), None)
     if tag is not None:
         location = location[:tag] + location[tag + 1 :]
-    if location and isinstance(location[-1], str) and (location[-1] in PLAIN or "[" in location[-1]):
+    last = location[-1] if location else None
+    if isinstance(last, str) and (last in PLAIN or "[" in last or last.startswith("constrained-")):
         location = location[:-1]
     return location
 
@@ -111,6 +112,16 @@ def _join(path: str, location: tuple[int | str, ...]) -> str:
     for part in location:
         path = f"{path}[{part}]" if isinstance(part, int) else f"{path}.{part}" if path else str(part)
     return path
+
+
+def check_patched(precision: Precision, patched: bool) -> None:
+    """Refuse patches in less than float32: the sums over patches are not made for it.
+
+    Raises:
+        ValueError: It is asked for.
+    """
+    if patched and precision != "float32":
+        raise ValueError(f"{precision!r} is not allowed with patches; use 'float32'")
 
 
 def check_agreement(precision: Precision | None, agreement: bool) -> None:

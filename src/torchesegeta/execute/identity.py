@@ -10,7 +10,10 @@ from typing import Any
 from torchesegeta.config import RunConfig
 from torchesegeta.errors import InputError
 
-FIELDS = ("model", "images", "preprocess", "target", "layers", "methods", "precision", "agreement", "seed", "channels")
+FIELDS = (
+    *("model", "images", "preprocess", "target", "layers", "methods", "patches", "precision", "agreement", "seed"),
+    "channels",
+)
 """Fields of a config that change maps or their files; the others say where a run happens and how it is drawn."""
 
 

@@ -56,6 +56,8 @@ class Method(Strict, ABC):
         reads: What its readout needs of a sweep.
         spatial_dims: Dimensions it works in.
         fewest_images: How many images must be explained together.
+        additive: Whether its map of a sum of scores is the sum of their maps, and a feature that changes nothing gets
+            nothing; true of Shapley values.
         of_model: Whether it pictures the model itself: it is run once, not for every image.
     """
 
@@ -68,6 +70,7 @@ class Method(Strict, ABC):
     reads: ClassVar[Read] = Read.INPUT_GRADIENT
     spatial_dims: ClassVar[tuple[int, ...]] = (2, 3)
     fewest_images: ClassVar[int] = 1
+    additive: ClassVar[bool] = False
     of_model: ClassVar[bool] = False
 
     @property

@@ -16,12 +16,15 @@ from torchesegeta.sweeps.coalitions import all_fit
 class KernelShap(SurrogateMethod):
     """Each feature's Shapley value, from a linear fit to random coalitions; exact where all coalitions are tried.
 
-    The fit is bound to the score's change from the baseline to the image, so that the values add up to it.
+    The fit is bound to the score's change from the baseline to the image, so that the values add up to it. Patch by
+    patch, a score that is linear in the prediction is a sum of games: each patch has its own fit, of as many coalitions
+    of the features that touch it, and the values add up.
     """
 
     title = "Kernel SHAP"
     source = "Lundberg & Lee 2017, arXiv:1705.07874"
     quantity = "share of the score"
+    additive = True
 
     def fit(self, tried: Tried) -> tuple[Tensor, Tensor, Tensor]:
         """Weighted least squares under Σ values = score(image) − score(baseline)."""

@@ -85,7 +85,8 @@ def check_named_layers(layers: Sequence[str] | None, parsed: Sequence[Wanted], s
     if not named or not format_of(session.runner.model).layers:
         return
     distinct = list(dict.fromkeys(layer for _, layer in named))
-    _, capture = forward_pass(session, session.data[None].clone(), distinct, scored=False)
+    piece = session.piece
+    _, capture = forward_pass(piece, piece.data[None].clone(), distinct, scored=False)
     for field, layer in named:
         with _naming(field):
             capture.record(layer)

@@ -30,7 +30,7 @@ class Estimate:
     """What a job will cost for one image of the first one's size.
 
     Attributes:
-        passes: Forward and backward passes, of single points.
+        passes: Forward and backward passes, of single points; of patches, where images are run patch by patch.
         seconds: Wall time of these passes; without reading images, drawing and writing.
         memory: Bytes at the peak, rather too many than too few, to be held against `peak_memory_bytes` in the
             manifest: on a CPU of the whole process, of which Python, PyTorch and drawing take some 0.7 GiB; on a GPU
@@ -63,7 +63,8 @@ def estimate(plan: Plan) -> list[tuple[Job, Estimate]]:
     for job in plan.jobs:
         reads = [task.method.reads_at(place) for task in job.tasks for place in task.places]
         backward = any(r & NEEDS_BACKWARD for r in reads)
-        kind = (max(1, min(plan.first.chunks().size, plan.count(job.sweep))), backward)
+        most = plan.count(job.sweep) * (1 if plan.first.tiling is None else plan.first.tiling.count)
+        kind = (max(1, min(plan.first.piece.chunks().size, most)), backward)
         if kind not in costs:
             costs[kind] = _measure(plan.first, *kind)
         results.append((job, _estimate(plan, job, costs[kind], kind[0])))
@@ -97,15 +98,30 @@ def _maps(plan: Plan, job: Job, targets: int) -> int:
     for task in job.tasks:
         for place in task.places:
             copies = targets if task.method.reads_at(place) & NEEDS_SCORE else 1
-            total += copies * _size(plan, place)
+            total += copies * _size(plan, place, blended=place is not None)
+    if plan.first.tiling is not None:  # gradients that are added up, and predictions that are stitched
+        total += _volumes(plan, job, targets)
     return FLOAT * total
 
 
-def _size(plan: Plan, place: str | None) -> int:
-    """Values of a layer, or of the image."""
+def _volumes(plan: Plan, job: Job, targets: int) -> int:
+    """Values of the volumes that patches are added up in."""
+    session = plan.first
+    backward = any(task.method.reads_at(place) & NEEDS_BACKWARD for task in job.tasks for place in task.places)
+    gradients = targets * session.data.numel() if backward else 0
+    if session.bound.within is not None:
+        return gradients
+    channels = next((info.shapes[0][0] for info in plan.layers if info.is_output), len(session.bound.names))
+    return gradients + (1 + targets * backward) * channels * session.data[0].numel()
+
+
+def _size(plan: Plan, place: str | None, *, blended: bool = False) -> int:
+    """Values of a layer, or of the image; of a layer's map that is blended from patches, those of one channel."""
     shapes = {info.name: info.shapes for info in plan.layers}
     name = LayerName.parse(place or "")
     found = shapes.get(name.module, ())
+    if plan.first.tiling is not None and blended:
+        return prod(plan.first.tiling.shape)
     output = name.output or 0
     return prod(found[output]) if output < len(found) else plan.first.data.numel()
 
@@ -122,12 +138,13 @@ def _measure(session: Session, chunk: int, scored: bool) -> _Cost:
 
 
 def _pass(session: Session, chunk: int, scored: bool) -> _Cost:
-    runner, bound = session.runner, session.bound
-    points = session.data.expand(chunk, *session.data.shape).clone().requires_grad_(scored)
+    runner, piece = session.alone, session.piece
+    points = piece.data.expand(chunk, *piece.data.shape).clone().requires_grad_(scored)
     with PeakMemory(runner.device) as memory:
         start = _now(runner.device)
         with torch.set_grad_enabled(scored):
-            scores = bound.score(runner.forward(points, session.image.extras))
+            output = runner.forward(points, session.image.extras)
+            scores = session.bound.score(output) if piece is session else output.flatten(1).sum(1, keepdim=True)
         middle = _now(runner.device)
         if scored and scores.requires_grad:
             _backward(scores, points)

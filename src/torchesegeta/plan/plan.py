@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from torchesegeta.errors import ConfigError, EsegetaError, IncompatibleError, In
 from torchesegeta.inputs import build_transforms
 from torchesegeta.jobs import Job, any_rule, group
 from torchesegeta.models import load_model, load_program, model_dims
+from torchesegeta.patches import image_dims
 from torchesegeta.plan.checks import check_class_names, check_dimensions, check_distinct, check_named_layers
 from torchesegeta.plan.images import PlannedImage, check_files, name_images, read_planned
 from torchesegeta.sweeps import (
@@ -26,6 +28,7 @@ from torchesegeta.sweeps import (
     Sweep,
     count_points,
     layer_by_default,
+    patch_passes,
     prepared,
     probe_layers,
 )
@@ -91,11 +94,20 @@ class Plan:
         return read_planned(image, self.config, self.spatial_dims)
 
     def passes(self, job: Job) -> dict[str, int]:
-        """Forward and backward passes of a job, as counted for the first image."""
-        bound = self.first.bound
-        passes = job.passes(len(bound.names) - len(bound.incompatible), [self.count(sweep) for sweep in job.sweeps])
+        """Forward and backward passes of a job, as counted for the first image: of patches, where there are any."""
         runs = 2 if self.config.agreement and job.half_safe else 1
-        return {kind: runs * count for kind, count in passes.items()}
+        return {kind: runs * count for kind, count in self._passes_once(job).items()}
+
+    def _passes_once(self, job: Job) -> dict[str, int]:
+        bound = self.first.bound
+        targets, counts = len(bound.names) - len(bound.incompatible), [self.count(sweep) for sweep in job.sweeps]
+        if self.first.tiling is None:
+            return job.passes(targets, counts)
+        total, apart = Counter(forward=0, backward=0), len({place is None for t in job.tasks for place in t.places}) > 1
+        for number, (sweep, points) in enumerate(zip(job.sweeps, counts, strict=True)):
+            whole = job.passes_of(number, targets, points)
+            total.update(patch_passes(sweep, self.first, whole, points, apart=apart))
+        return dict(total)
 
     def count(self, sweep: Sweep) -> int:
         """Points of a sweep over the first image; 0 where none can be made."""
@@ -152,7 +164,7 @@ def planned(config: RunConfig, worker: int = 0) -> Iterator[Plan]:
     parsed, images = parse_methods(config.methods), name_images(config)
     device = torch_device(workers(config)[worker])
     model, warnings = _load(config)
-    dims = model_dims(model)
+    dims = image_dims(config.patches, model_dims(model))
     with prepared(model, device, config.seed) as ready:
         runner = Runner(ready, device, config.model.info, config.model.output)
         with runner.at(config.precision):
@@ -183,6 +195,7 @@ def _session(config: RunConfig, runner: Runner, image: Image, *, keep_output: bo
         seed=config.seed,
         chunk_size=config.execution.chunk_size,
         keep_output=keep_output,
+        patches=config.patches,
     )
 
 

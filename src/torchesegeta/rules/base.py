@@ -77,6 +77,7 @@ class Rule(ABC):
         may_match_nothing: Whether it is right on a model without any operation that it names.
         shares_out: Whether a quantity is divided among what made it, instead of a slope going back: the pass then
             begins with `start`, and the score must be linear in the output.
+        normalises: Whether what it shares out adds up to 1, whatever the score.
         keeps_output: Whether every step puts out what the operation itself does with its own arguments; the output is
             then the plain one by construction, and no plain pass is made to compare them.
         half_safe: Whether its way back is sound in half precision; rules that divide are not.
@@ -89,6 +90,7 @@ class Rule(ABC):
     needs_baseline: ClassVar[bool] = False
     may_match_nothing: ClassVar[bool] = False
     shares_out: ClassVar[bool] = False
+    normalises: ClassVar[bool] = False
     keeps_output: ClassVar[bool] = False
     half_safe: ClassVar[bool] = False
     in_parts: ClassVar[bool] = False
@@ -103,12 +105,14 @@ class Rule(ABC):
         """See `Steps.seen`."""
         return
 
-    def start(self, output: Tensor, slope: Tensor) -> Tensor:
+    def start(self, output: Tensor, slope: Tensor, *, whole: bool = True) -> Tensor:
         """What is shared out, of rules that do.
 
         Args:
             output: Raw output, (B, C, ...).
             slope: ∂score/∂output.
+            whole: Whether this is all that the score reads; else what is read of several outputs adds up to 1 already,
+                for rules that normalise it.
         """
         return slope
 

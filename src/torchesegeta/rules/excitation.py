@@ -39,17 +39,20 @@ class Excitation(Rule):
 
     name: ClassVar[str] = "excitation backpropagation"
     shares_out: ClassVar[bool] = True
+    normalises: ClassVar[bool] = True
 
     negative: Negative = "shift"
     lost: Lost = "drop"
     epsilon: float = 1e-20
 
-    def start(self, output: Tensor, slope: Tensor) -> Tensor:
+    def start(self, output: Tensor, slope: Tensor, *, whole: bool = True) -> Tensor:
         """The prior: the score's region, divided by its size; negative for the negative of a logit."""
         flat = slope.flatten(1)
         size = flat.abs().sum(1)
         if bool((flat.sum(1).abs() < 0.999 * size).any()):
             raise IncompatibleError(f"{self.name} starts from one class's logits, not from a difference of them")
+        if not whole:
+            return slope
         return slope / size.clamp(min=torch.finfo(slope.dtype).tiny).view(-1, *[1] * (slope.ndim - 1))
 
     def step(self, call: Call) -> Step | None:

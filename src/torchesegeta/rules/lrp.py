@@ -58,7 +58,7 @@ class Lrp(Rule):
         """Steps that know their number and the norm that follows."""
         return _Pass(self)
 
-    def start(self, output: Tensor, slope: Tensor) -> Tensor:
+    def start(self, output: Tensor, slope: Tensor, *, whole: bool = True) -> Tensor:
         """The score's share of every output."""
         return output * slope
 

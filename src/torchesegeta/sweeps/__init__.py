@@ -33,6 +33,7 @@ from torchesegeta.sweeps.layers import LayerInfo, default_layer, layer_by_defaul
 from torchesegeta.sweeps.mask import Mask, OneOut
 from torchesegeta.sweeps.noise import Noise
 from torchesegeta.sweeps.optimise import Draftsman, FlatError, Missed, Optimise, Patience, Problem, Result
+from torchesegeta.sweeps.patch_counts import patch_passes
 from torchesegeta.sweeps.path import Path
 from torchesegeta.sweeps.precision import PrecisionError
 from torchesegeta.sweeps.runner import Passes, Runner, prepared
@@ -89,6 +90,7 @@ __all__ = [
     "count_points",
     "default_layer",
     "layer_by_default",
+    "patch_passes",
     "prepared",
     "probe_layers",
     "run_sweep",

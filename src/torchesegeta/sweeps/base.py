@@ -84,9 +84,10 @@ class Sample:
     def parts(self) -> Iterator[Sample]:
         """The same in pieces that end at multiples of `LOOK`."""
         for points in pieces(self.indices):
-            yield self if points == self.indices else self._part(points)
+            yield self if points == self.indices else self.part(points)
 
-    def _part(self, points: range) -> Sample:
+    def part(self, points: range) -> Sample:
+        """The same for neighbours among its points."""
         mine = slice(points.start - self.indices.start, points.stop - self.indices.start)
         part = replace(self, indices=points)
         for name, value in vars(self).items():
@@ -304,6 +305,13 @@ class Seed:
     make: Callable[[Sample], Sequence[tuple[float, Tensor]]]
 
 
+class Opening(Protocol):
+    """See `Request.open_piece`."""
+
+    def __call__(self, target: int | None, cut: Callable[[Tensor], Tensor], change: float | None = None) -> Readout:
+        """The readout."""
+
+
 @dataclass(eq=False)
 class Request:
     """What a method asks of a sweep, for one layer and for every target.
@@ -313,6 +321,9 @@ class Request:
         layer: The layer they read, or None.
         open: Makes the readout of one target, given its index among the scores; None where no target is read.
         seed: Of requests that read seeded gradients; those that share it share the pass.
+        open_piece: Makes the readout of one target for a part of the image, given what cuts the part out of the image
+            and, of games, what the baseline changes there.
+        additive: Whether its map of a sum of scores is the sum of their maps, each of what touches it alone.
         error: Set once the request cannot be met, for any target.
     """
 
@@ -320,6 +331,8 @@ class Request:
     layer: str | None
     open: Callable[[int | None], Readout]
     seed: Seed | None = None
+    open_piece: Opening | None = None
+    additive: bool = False
     error: Exception | None = None
 
     @property
@@ -345,6 +358,7 @@ class Reader:
         matched: How many operations the sweep's rule took over, by name.
         note: What the reader of the map must know of the sweep, or None.
         stopped: The points it got, where a deadline came before the others.
+        blended: Whether its map was put together from those of patches.
     """
 
     request: Request
@@ -354,6 +368,7 @@ class Reader:
     matched: dict[str, int] = field(default_factory=dict)
     note: str | None = None
     stopped: int | None = None
+    blended: bool = False
 
     @property
     def failed(self) -> bool:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from torchesegeta.arrays import in_space
 from torchesegeta.draws import generator
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.features import Features, Partition
+from torchesegeta.patches import Tiling
 from torchesegeta.sweeps.mask import Design, MaskPoints, Sources
 
 
@@ -36,6 +38,22 @@ def all_fit(features: int, samples: int) -> bool:
     return features < 60 and 2**features - 2 <= samples
 
 
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where features lie.
+
+    Attributes:
+        holds: (F, patches), whether a patch holds voxels of a feature.
+    """
+
+    holds: Tensor
+
+    def touched(self, features: Tensor) -> list[int]:
+        """The patches that hold voxels of some features, given as booleans (F,)."""
+        found: list[int] = self.holds[features].any(0).nonzero().flatten().tolist()
+        return found
+
+
 class RowPoints(MaskPoints):
     """Images whose features are kept by shares between 0 and 1, given row by row."""
 
@@ -43,10 +61,28 @@ class RowPoints(MaskPoints):
         if regions.count < 2:
             raise IncompatibleError("there is a single feature: with it alone nothing can be compared")
         self.image, self.replacement, self.regions, self.key = image, replacement, regions, key
+        self._places: Places | None = None
 
     @abstractmethod
     def row(self, index: int) -> Tensor:
         """A row of the design, (F,)."""
+
+    def places(self, tiling: Tiling) -> Places:
+        """Which patches hold voxels of which features."""
+        if self._places is None:
+            assert isinstance(self.regions, Partition)
+            holds = torch.zeros(self.regions.count, tiling.count, dtype=torch.bool)
+            for patch in range(tiling.count):
+                labels = self.regions.labels[in_space(tiling.place(patch))].flatten()
+                holds[:, patch] = labels.bincount(minlength=self.regions.count).cpu() > 0
+            self._places = Places(holds)
+        return self._places
+
+    def crop(self, row: Tensor, tiling: Tiling, patch: int) -> Tensor:
+        """A patch (C, *model_shape) of the image that a row keeps."""
+        assert isinstance(self.regions, Partition)
+        kept = row.to(self.image)[tiling.crop(self.regions.labels, patch)]
+        return torch.lerp(tiling.crop(self.replacement, patch), tiling.crop(self.image, patch), kept)
 
     def masked(self, indices: range) -> tuple[Tensor, Tensor | None]:
         """See `MaskPoints.masked`."""

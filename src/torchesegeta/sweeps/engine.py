@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from torchesegeta.sweeps.base import Reader, Request, Sweep
+from torchesegeta.sweeps.base import Points, Reader, Request, Sweep
 from torchesegeta.sweeps.foreign import Foreign, ask
 from torchesegeta.sweeps.gather import Gather, count_images, gather
 from torchesegeta.sweeps.gradient_passes import GradientPasses
@@ -14,6 +14,8 @@ from torchesegeta.sweeps.mask import Mask, MaskPoints
 from torchesegeta.sweeps.mask_passes import MaskPasses, mask_points
 from torchesegeta.sweeps.optimise import Optimise
 from torchesegeta.sweeps.optimise_passes import optimise
+from torchesegeta.sweeps.patch_limits import check_patchwise
+from torchesegeta.sweeps.patch_passes import PatchPasses
 from torchesegeta.sweeps.readers import Readers
 from torchesegeta.sweeps.session import Session
 from torchesegeta.sweeps.walking import walk
@@ -47,28 +49,21 @@ def run_sweep(
         ModelError: The model cannot run the image, or scores are not finite.
         IncompatibleError: The target does not fit the output, or has no gradient.
     """
+    if session.tiling is not None:
+        check_patchwise(sweep, requests)
     readers = Readers(session, requests)
     points = (
         mask_points(sweep, session, requests) if isinstance(sweep, Mask) else sweep.points(session.data, session.key)
     )
     if isinstance(sweep, Gather) or not points.is_image:
         readers.open()
-    if isinstance(sweep, Foreign):
-        ask(sweep, points, readers)
+    if _runs_itself(sweep, points, readers, progress, deadline):
         return readers.opened
-    if isinstance(sweep, Optimise):
-        optimise(sweep, sweep.pictured(session.data, session.key), readers, progress, deadline)
-        return readers.opened
-    if isinstance(sweep, Gather):
-        gather(sweep, readers, progress, deadline)
-        return readers.opened
-    if isinstance(points, Walk):
-        walk(points, readers, progress, deadline)
-        return readers.opened
-    passes: MaskPasses | GradientPasses = (
-        MaskPasses(points, readers) if isinstance(points, MaskPoints) else GradientPasses(points, sweep.rule, readers)
-    )
+    passes = _passes(sweep, points, readers)
     chunks, count = session.chunks(points.together), len(points.weights)
+    if isinstance(passes, MaskPasses) and isinstance(sweep, Mask):
+        chunks.size = max(chunks.size, passes.most)
+        passes.play(sweep, deadline)
     for chunk in chunks.split(count):
         chunks.run(chunk, passes.chunk)
         readers.seen.clear()
@@ -81,6 +76,31 @@ def run_sweep(
             readers.expire(done, count)
             break
     return readers.opened
+
+
+def _runs_itself(
+    sweep: Sweep, points: Points, readers: Readers, progress: Progress | None, deadline: float | None
+) -> bool:
+    """Run a sweep whose points are not known beforehand; False for the others."""
+    if isinstance(sweep, Foreign):
+        ask(sweep, points, readers)
+    elif isinstance(sweep, Optimise):
+        optimise(sweep, sweep.pictured(readers.session.data, readers.session.key), readers, progress, deadline)
+    elif isinstance(sweep, Gather):
+        gather(sweep, readers, progress, deadline)
+    elif isinstance(points, Walk):
+        walk(points, readers, progress, deadline)
+    else:
+        return False
+    return True
+
+
+def _passes(sweep: Sweep, points: Points, readers: Readers) -> MaskPasses | GradientPasses | PatchPasses:
+    if isinstance(points, MaskPoints):
+        return MaskPasses(points, readers)
+    if readers.session.tiling is not None:
+        return PatchPasses(points, sweep.rule, readers)
+    return GradientPasses(points, sweep.rule, readers)
 
 
 def count_points(sweep: Sweep, session: Session) -> int:

@@ -41,10 +41,10 @@ class LayerInfo:
 def probe_layers(session: Session) -> list[LayerInfo]:
     """Run one pass and describe every module that was called, in the order in which they finished.
 
-    The pass is in float32, binds the session's target and tells the runner how often each module is called. Parts of
-    TorchScript are not seen.
+    The pass is in float32, binds the session's target and tells the runner how often each module is called; of patches
+    it is that over the first, and binding takes another over all. Parts of TorchScript are not seen.
     """
-    runner = session.runner
+    runner, piece = session.alone, session.piece
     finished: dict[str, tuple[list[Tensor], int]] = {}
     hooks = []
 
@@ -59,13 +59,14 @@ def probe_layers(session: Session) -> list[LayerInfo]:
     try:
         hooks = [m.register_forward_hook(hook(n)) for n, m in runner.model.named_modules() if n and format_of(m).layers]
         with torch.no_grad(), runner.at("float32"):
-            output = runner.forward(session.data[None], session.image.extras)
+            output = runner.forward(piece.data[None], piece.image.extras)
     finally:
         for handle in hooks:
             handle.remove()
-    if not session.is_bound:
+    if piece is session and not session.is_bound:
         with runner.at("float32"):
             session.bind(output)
+    _ = session.bound
     runner.calls.update({name: calls for name, (_, calls) in finished.items()})
     modules = dict(runner.model.named_modules())
     return [
@@ -89,7 +90,7 @@ def layer_by_default(session: Session, layers: list[LayerInfo]) -> str:
     """
     if not format_of(session.runner.model).layers:
         return DEEPEST
-    return default_layer(layers, session.image.spatial_dims)
+    return default_layer(layers, session.piece.image.spatial_dims)
 
 
 def default_layer(layers: list[LayerInfo], spatial_dims: int) -> str:

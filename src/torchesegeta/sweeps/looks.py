@@ -148,7 +148,7 @@ def _graded(
     known: list[tuple[Any, Tensor]] = [(e, s) for e, s in zip(ends, starts, strict=True) if s is not None]
     at_inputs = None
     if known:
-        session.runner.passes.backward += len(inputs)
+        session.runner.count_backward(len(inputs))
         (at_inputs,) = session.runner.arithmetic.gradients([e for e, _ in known], [inputs], [s for _, s in known])
     scores = outcomes.get("score")
     return Look(values.detach(), None if scores is None else scores.detach(), at_pictures, at_inputs)

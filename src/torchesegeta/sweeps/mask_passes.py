@@ -11,9 +11,12 @@ from torchesegeta.errors import IncompatibleError
 from torchesegeta.features import Windows
 from torchesegeta.sweeps.base import Reader, Request, Sample, pieces
 from torchesegeta.sweeps.channels import ChannelPoints
+from torchesegeta.sweeps.coalitions import Coalitions, RowPoints
+from torchesegeta.sweeps.games import Games
 from torchesegeta.sweeps.local import Local, find_local, local_scores
 from torchesegeta.sweeps.mask import Mask, MaskPoints, OneOutPoints, Sources
 from torchesegeta.sweeps.passes import forward_pass, score_pass
+from torchesegeta.sweeps.patch_masks import PatchScores
 from torchesegeta.sweeps.readers import Readers
 from torchesegeta.sweeps.session import Session
 
@@ -53,15 +56,22 @@ class MaskPasses:
         self.points, self.readers, self.session = points, readers, readers.session
         self.whole_scores: list[float] = self.session.scores.tolist()
         self.tallied = 0
+        self.patches = PatchScores(self.session) if self.session.tiling is not None else None
         self.local = self._look_around(points) if isinstance(points, OneOutPoints) else None
+
+    def play(self, sweep: Mask, deadline: float | None) -> None:
+        """Let each patch's features play for themselves, where scores are sums over patches and maps of them too."""
+        linear = self.patches is not None and self.patches.linear
+        if linear and isinstance(sweep.design, Coalitions) and isinstance(self.points, RowPoints):
+            assert self.patches is not None
+            Games(sweep.design, self.points, self.patches).play(self.readers, deadline)
 
     def chunk(self, chunk: range) -> None:
         """Run a chunk and hand every reader the scores of its target."""
         waiting = self.readers.waiting(chunk)
         if not waiting:
             return
-        batch, rows = self.points.masked(chunk)
-        scores = self._scores(batch, chunk)
+        scores, rows = self._scores(chunk)
         for part in pieces(chunk):
             mine = slice(part.start - chunk.start, part.stop - chunk.start)
             shown = scores[mine], None if rows is None else rows[mine]
@@ -71,20 +81,28 @@ class MaskPasses:
             for reader in waiting:
                 self.readers.hand(reader, partial(self._sample, reader, part, *shown), part)
 
+    @property
+    def most(self) -> int:
+        """Masks that are worked on at once, where only parts of them are run."""
+        return 1 if self.patches is None else self.patches.most(self.points)
+
     def _look_around(self, points: OneOutPoints) -> Local | None:
         """Whether windows change only a part of the output; says why not where it would have paid."""
-        if not isinstance(points.regions, Windows):
+        if not isinstance(points.regions, Windows) or self.patches is not None:
             return None
         found = find_local(self.session, points.regions, points.replacement)
         for reader in self.readers.opened if isinstance(found, str) else ():
             reader.note = f"every mask ran the whole image: {found}"
         return found if isinstance(found, Local) else None
 
-    def _scores(self, batch: Tensor, chunk: range) -> Tensor:
-        """Scores (B, K) of masked images."""
+    def _scores(self, chunk: range) -> tuple[Tensor, Tensor | None]:
+        """Scores (B, K) of masked images, and their rows of the design."""
+        if self.patches is not None:
+            return self.patches.of(self.points, chunk)
+        batch, rows = self.points.masked(chunk)
         if self.local is not None and isinstance(self.points.regions, Windows):
-            return local_scores(self.session, self.local, self.points.regions, batch, chunk)
-        return score_pass(self.session, batch, self.points.editing(self.session.runner.model, chunk))
+            return local_scores(self.session, self.local, self.points.regions, batch, chunk), rows
+        return score_pass(self.session, batch, self.points.editing(self.session.runner.model, chunk)), rows
 
     def _sample(self, reader: Reader, chunk: range, scores: Tensor, rows: Tensor | None) -> Sample | None:
         """What a chunk says to a reader: None where its masks are another layer's."""

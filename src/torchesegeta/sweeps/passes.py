@@ -48,9 +48,18 @@ def finite_scores(session: Session, output: Tensor) -> Tensor:
         ModelError: One is NaN or infinite.
     """
     scores = session.bound.score(output)
+    require_finite(session, scores)
+    return scores
+
+
+def require_finite(session: Session, scores: Tensor) -> None:
+    """Refuse scores (B, K) that are none.
+
+    Raises:
+        ModelError: One is NaN or infinite.
+    """
     if not bool(torch.isfinite(scores).all()):
         raise ModelError(f"the score of {session.image.name!r} is NaN or infinite at a point of the sweep")
-    return scores
 
 
 @torch.no_grad()
@@ -103,7 +112,7 @@ def backward_pass(
     wanted: list[Any] = [*([] if batch is None else [batch]), *known.values()]
     found: list[Tensor | None] = []
     if wanted:
-        session.runner.passes.backward += len(score)
+        session.runner.count_backward(len(score))
         found = _gradients(session, score, wanted, keep=keep)
     at_input = found.pop(0) if batch is not None else None
     if batch is not None and at_input is None:
@@ -154,7 +163,7 @@ def seeded_pass(
     wanted: list[Any] = [*([] if batch is None else [batch]), *known.values()]
     sums: list[Tensor | None] = [None] * len(wanted)
     for weight, start in starts:
-        session.runner.passes.backward += len(start)
+        session.runner.count_backward(len(start))
         found = session.runner.arithmetic.gradients([record.edge], wanted, [start], keep=True)
         parts = [None if f is None else weight * f for f in found]
         sums = [p if s is None else s if p is None else s + p for s, p in zip(sums, parts, strict=True)]

@@ -51,7 +51,7 @@ class Readers:
         for request in self.requests:
             for target in self._targets() if request.scored else [None]:
                 reader = Reader(request, target, request.open(target))
-                self._attempt(reader, reader.readout.start)
+                self.attempt(reader, reader.readout.start)
                 self.opened.append(reader)
 
     def _targets(self) -> list[int]:
@@ -73,7 +73,7 @@ class Readers:
 
     def hand(self, reader: Reader, sample: Callable[[], Sample | None], chunk: range) -> None:
         """Make a reader's sample of a chunk and hand it over; None: nothing in the chunk speaks to it."""
-        self._attempt(reader, partial(self._feed, reader, sample))
+        self.attempt(reader, partial(self._feed, reader, sample))
         self._note(reader, chunk)
 
     def _feed(self, reader: Reader, make: Callable[[], Sample | None]) -> None:
@@ -98,7 +98,7 @@ class Readers:
             self.seen[point].add(reader)
 
     @staticmethod
-    def _attempt(reader: Reader, call: Callable[[], Any]) -> None:
+    def attempt(reader: Reader, call: Callable[[], Any]) -> None:
         """A readout's failure is its own."""
         try:
             call()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -77,13 +78,14 @@ def ruled_pass(
     matched = dict(mode.matched)
     opened(output)
     if rule.shares_out:
-        output = started(output, rule.start)
+        output = started(output, session.starting(rule))
     end, scores = output, None
-    if scored and reference is not None and start is not None:  # the score's own operations are under the rule too
-        with torch.no_grad(), under(recorder):
+    if scored and reference is not None and start is not None:
+        with torch.no_grad(), under(recorder) if session.rules_score else nullcontext():
             session.remember(reference, finite_scores(session, start))
-        with under(mode):
-            scores = end = finite_scores(session, output)
+        with under(mode) if session.rules_score else nullcontext():
+            scores = finite_scores(session, output)
+        end = scores if session.rules_score else output
     elif scored:
         scores = finite_scores(session, output)
     if tape is not None:
@@ -91,6 +93,39 @@ def ruled_pass(
     escaped = audit(rule, [end.grad_fn], get_gradient_edge(batch).node)
     unknown = mode.unknown + in_pieces(rule, session.runner.model) + escaped
     return RuledPass(output, capture, scores, matched, judge(rule, matched, unknown), before, start)
+
+
+def ruled_slopes(
+    session: Session, rule: Rule, output: Tensor, start: Tensor, reference: Tensor, targets: Collection[int]
+) -> dict[int, Tensor]:
+    """What goes back from scores to outputs under a rule that compares with baselines.
+
+    Args:
+        session: The image before a model.
+        rule: What changes.
+        output: Raw output for the points, (B, C, ...).
+        start: The same for their baselines.
+        reference: (B, C, *spatial), the baselines: the scores there are remembered.
+        targets: Numbers of the scores.
+
+    Returns:
+        By number of the score, each (B, C, ...).
+
+    Raises:
+        IncompatibleError: The score holds operations that the rule does not know.
+    """
+    tape = Tape()
+    recorder, mode = RuleMode(rule, tape, recording=True), RuleMode(rule, tape)
+    with torch.no_grad(), under(recorder):
+        session.remember(reference, finite_scores(session, start))
+    leaf = output.detach().requires_grad_()
+    with torch.enable_grad():
+        shown = leaf.view_as(leaf)  # leaves are weights to a rule
+        with under(mode):
+            scores = finite_scores(session, shown)
+    tape.check_empty()
+    judge(rule, mode.matched, mode.unknown + audit(rule, [scores.grad_fn], get_gradient_edge(leaf).node))
+    return {k: torch.autograd.grad(scores[:, k].sum(), leaf, retain_graph=True)[0] for k in targets}
 
 
 @torch.no_grad()

@@ -97,6 +97,10 @@ class Runner:
             self.writes_input = given._version > 0
         return self.arithmetic.lift(pick_output(raw, self.output))
 
+    def count_backward(self, points: int) -> None:
+        """Count a backward pass of some points."""
+        self.passes.backward += points
+
     def _may_share(self, points: Tensor) -> bool:
         """Whether the model gets points themselves, not a copy that it may change in place.
 

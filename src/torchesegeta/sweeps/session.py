@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import prod
 
 import torch
 from torch import Tensor
 
-from torchesegeta.arrays import count_not_finite, fingerprint
+from torchesegeta.arrays import count_not_finite, fingerprint, in_space
 from torchesegeta.errors import IncompatibleError, ModelError
+from torchesegeta.patches import Patches
+from torchesegeta.rules import Rule
 from torchesegeta.sweeps.chunks import Chunks
+from torchesegeta.sweeps.patch_runner import PatchRunner, check_extras
 from torchesegeta.sweeps.runner import Runner
 from torchesegeta.targets import BoundTarget, Target, segmentation
+from torchesegeta.targets.base import slabs
 from torchesegeta.types import Image, Precision
 
+Start = Callable[[Tensor, Tensor], Tensor]
 INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -30,8 +36,13 @@ class Session:
         image_set: Gives all images of the run, this one included; None: it is alone.
         each_image: Reads each of these images, one at a time; None: it is alone.
         keep_output: Whether `output` is kept, for rules to be checked against it.
+        patches: How the image is run patch by patch; None: as a whole.
 
     Attributes:
+        runner: Runs the model over whole images; patch by patch where there are patches.
+        alone: Runs the model itself: the same where there are none.
+        tiling: The image's patches, or None.
+        rules_score: Whether the score's own operations are under a rule that compares with baselines.
         data: (C, *spatial), on the runner's device and in the model's dtype, in float32 where that is narrower.
         key: Names the seed and the image, for draws.
         prediction: Predicted label of the unperturbed image, (*spatial) or (), on the CPU, once bound; of the
@@ -49,8 +60,9 @@ class Session:
         image_set: Callable[[], Sequence[Image]] | None = None,
         each_image: Sequence[Callable[[], Image]] | None = None,
         keep_output: bool = True,
+        patches: Patches | None = None,
     ) -> None:
-        self.runner = runner
+        self.runner = self.alone = runner
         self.image = image
         self.target = target
         data = image.data.to(runner.device, runner.dtype)
@@ -58,7 +70,12 @@ class Session:
         self.key = f"{seed}|{fingerprint(image.data)}"
         self.seed = seed
         self.chunk_size = chunk_size
-        self.keep_output = keep_output
+        self.keep_output = keep_output and patches is None  # patches are checked one by one
+        self.patches, self.tiling = patches, None if patches is None else patches.over(image.shape, self.data)
+        if self.tiling is not None:
+            check_extras(image)
+            self.runner = PatchRunner.over(runner, self.tiling, chunk_size)
+        self.rules_score = True
         self.image_set = image_set
         self.each_image = [lambda: image] if each_image is None else each_image
         self.prediction: Tensor | None = None
@@ -81,7 +98,15 @@ class Session:
         image = self.each_image[number]()
         if image.name == self.image.name:
             return self
-        return Session(self.runner, image, self.target, seed=self.seed, keep_output=False)
+        return Session(self.alone, image, self.target, seed=self.seed, keep_output=False, patches=self.patches)
+
+    @property
+    def piece(self) -> Session:
+        """The session of what the model itself is given: this one or, of patches, that of the first."""
+        if self.tiling is None:
+            return self
+        first = replace(self.image, data=self.tiling.crop(self.data, 0), affine=None, label=None, file_grid=None)
+        return Session(self.alone, first, self.target, seed=self.seed, chunk_size=self.chunk_size)
 
     def chunks(self, together: int = 1, *, inputs: int = 1, spatial: Sequence[int] | None = None) -> Chunks:
         """A fresh plan of chunks for this image; of single points where the model mixes those of a batch.
@@ -99,6 +124,8 @@ class Session:
                 f"the method runs {together * inputs} points in one batch; an exported program, or a model with a "
                 "batch norm without running statistics, takes one at a time"
             )
+        if self.tiling is not None:  # what runs at once are patches
+            return Chunks(self.data.numel(), self.runner.device, together, least=together)
         if together > 1:
             return Chunks(self.data.numel(), self.runner.device, together, least=together)
         size = 1 if self.runner.takes_single_points else self.chunk_size
@@ -173,12 +200,19 @@ class Session:
                 f"the model returns NaN or infinite values ({bad} of {output.numel()}) for {self.image.name!r}"
             )
         self._bound = self.target.bind(output, self.image, self.runner.info)
-        self._scores[self.runner.precision] = self._bound.score(output)[0]
+        self._scores[self.runner.precision] = self._score_of(self._bound, output)
         small = next(t for t in INTEGERS if self.runner.info.classes(output) <= torch.iinfo(t).max)
         self.prediction = segmentation(output, self.runner.info)[0].to("cpu", small)
         if self.keep_output:
             self._outputs[self.runner.precision] = output
         return self._bound
+
+    def _score_of(self, bound: BoundTarget, output: Tensor) -> Tensor:
+        """Scores (K,) of a raw output; of large ones slab by slab, without a copy of them."""
+        if self.tiling is None or bound.within is None:
+            return bound.score(output)[0]
+        parts = [bound.within(slab)(output[in_space(slab)])[0] for slab in slabs(output.shape[2:])]
+        return torch.stack(parts).sum(0)
 
     @torch.no_grad()
     def score(self, point: Tensor) -> Tensor:
@@ -193,6 +227,10 @@ class Session:
         """Keep the scores (B, K) that a pass found at points (B, C, *spatial)."""
         precision = self.runner.precision
         self._scored |= {(precision, fingerprint(point)): score for point, score in zip(points, scores, strict=True)}
+
+    def starting(self, rule: Rule) -> Start:
+        """What a rule that shares a quantity out begins with, from the output and the score's slope there."""
+        return rule.start
 
     def require_gradient(self) -> None:
         """Refuse a target that has no gradient.

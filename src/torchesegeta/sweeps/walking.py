@@ -11,6 +11,7 @@ from torch import Tensor
 from torchesegeta.sweeps.base import Sample
 from torchesegeta.sweeps.guided_path import Walk
 from torchesegeta.sweeps.passes import backward_pass, finite_scores, forward_pass
+from torchesegeta.sweeps.patch_passes import gradient_at
 from torchesegeta.sweeps.readers import Readers
 from torchesegeta.sweeps.session import Session
 
@@ -58,6 +59,8 @@ def _step(path: Walk, step: int, session: Session, target: int) -> Sample:
 
 def _slope(batch: Tensor, session: Session, target: int) -> Tensor:
     """The target's gradient at a point, (1, C, *spatial)."""
+    if session.tiling is not None:
+        return gradient_at(session, batch, target)
     output, _ = forward_pass(session, batch, (), scored=True)
     assert output is not None
     slope, _ = backward_pass(session, finite_scores(session, output)[:, target], batch, {}, keep=False)

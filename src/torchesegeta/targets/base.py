@@ -6,12 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from torchesegeta.arrays import in_space
 from torchesegeta.errors import ConfigError, IncompatibleError, unknown
 from torchesegeta.types import Image
 from torchesegeta.validation import Strict
@@ -20,6 +22,9 @@ Activation = Literal["softmax", "sigmoid", "none"]
 ScoreKind = Literal["logit", "probability", "log_odds"]
 Reduction = Literal["sum", "mean"]
 ClassReference = int | str
+Box = tuple[slice, ...]
+SLAB = 2**20
+"""Voxels that are looked at at once where a whole volume would make a copy of itself."""
 Classes = Annotated[tuple[ClassReference, ...], Field(min_length=1)]
 
 
@@ -97,6 +102,9 @@ class BoundTarget:
         linear: Whether the scores are linear in the raw output.
         incompatible: Why a score cannot be explained in this image, by name.
         rival: Raw output to the best score of any other class, (B, K); None where other classes do not compete.
+        within: Of linear scores over voxels: from a box of the output's grid to the part of the scores (B, K) that
+            comes from the output (B, C, *box) there; the parts of boxes that share no voxel add up to the scores. None:
+            the score is not made of such parts.
     """
 
     names: tuple[str, ...]
@@ -106,6 +114,7 @@ class BoundTarget:
     linear: bool = True
     incompatible: dict[str, str] = field(default_factory=dict)
     rival: Callable[[Tensor], Tensor] | None = None
+    within: Callable[[Box], Callable[[Tensor], Tensor]] | None = None
 
 
 class Target(Strict, ABC):
@@ -182,17 +191,35 @@ def regions(output: Tensor, info: OutputInfo) -> Tensor:
         return torch.cat([~foreground, foreground], 1)
     if info.resolved(output) == "sigmoid":
         return output.sigmoid() > 0.5
-    classes = torch.arange(output.shape[1], device=output.device).view(1, -1, *[1] * (output.ndim - 2))
-    return _winner(output) == classes
+    winner = _winner(output)
+    classes = torch.arange(output.shape[1], device=output.device, dtype=winner.dtype)
+    return winner == classes.view(1, -1, *[1] * (output.ndim - 2))
 
 
 def _winner(output: Tensor) -> Tensor:
-    """Index of the largest channel, the first of equals: (B, 1, *spatial)."""
-    return output.max(1, keepdim=True).indices  # argmax walks a strided axis ten times slower
+    """Index of the largest channel, the first of equals: (B, 1, *spatial), in the smallest integer type.
+
+    Slab by slab: whole indices would take two volumes, and the maxima that come with them a third.
+    """
+    small = torch.int8 if output.shape[1] <= torch.iinfo(torch.int8).max else torch.int64
+    found = torch.empty_like(output[:, :1], dtype=small)
+    for slab in slabs(output.shape[2:]):
+        # argmax walks a strided axis ten times slower
+        found[in_space(slab)] = output[in_space(slab)].max(1, keepdim=True).indices.to(small)
+    return found
+
+
+def slabs(spatial: Sequence[int]) -> list[Box]:
+    """Boxes of some voxels each along the first axis that cover all; one where there are few, or no axes."""
+    if not spatial or prod(spatial) <= SLAB:
+        return [tuple(slice(0, n) for n in spatial)]
+    thick = max(1, SLAB // prod(spatial[1:]))
+    rest = tuple(slice(0, n) for n in spatial[1:])
+    return [(slice(start, min(start + thick, spatial[0])), *rest) for start in range(0, spatial[0], thick)]
 
 
 def segmentation(output: Tensor, info: OutputInfo) -> Tensor:
-    """The predicted label (B, *spatial), int64; of overlapping sigmoid channels the most probable, -1 where none."""
+    """The predicted label (B, *spatial), integers; of overlapping sigmoid channels the most probable, -1 where none."""
     if output.shape[1] == 1:
         return regions(output, info)[:, 1].long()
     winner = _winner(output)[:, 0]
@@ -226,9 +253,20 @@ class RegionSum:
         total = (scores * self.where).flatten(2).sum(2)
         return total if self.reduction == "sum" else total / self._sizes
 
+    def within(self, box: Box) -> Callable[[Tensor], Tensor]:
+        """The part that comes from a box of space, for scores (B, K, *box) there."""
+        inside = RegionSum(self.where[in_space(box)], "sum")
+        return inside if self.reduction == "sum" else lambda scores: inside(scores) / self._sizes
+
     @cached_property
     def _sizes(self) -> Tensor:
         return self.where.flatten(2).sum(2).clamp(min=1)
+
+
+def logits_within(summed: RegionSum, info: OutputInfo, indices: Sequence[int], box: Box) -> Callable[[Tensor], Tensor]:
+    """What a box adds to the sums of the logits of classes; see `BoundTarget.within`."""
+    inside = summed.within(box)
+    return lambda raw: inside(chosen(class_scores(raw, info), indices))
 
 
 def require_spatial(output: Tensor, image: Image, kind: str) -> None:

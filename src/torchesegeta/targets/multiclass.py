@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 from pydantic import Field
@@ -18,6 +19,7 @@ from torchesegeta.targets.base import (
     Target,
     chosen,
     class_scores,
+    logits_within,
     names_of,
     regions,
     require_spatial,
@@ -50,7 +52,7 @@ class MulticlassTarget(Target):
             for c in indices
             if not predicted[c]
         }
-        fixed = RegionSum(chosen(where, indices), self.reduce) if self.frozen else None
+        fixed = RegionSum(chosen(where, indices).clone(), self.reduce) if self.frozen else None
 
         def score(raw: Tensor) -> Tensor:
             if self.count:
@@ -58,13 +60,15 @@ class MulticlassTarget(Target):
             summed = fixed or RegionSum(chosen(regions(raw, info), indices), self.reduce)
             return summed(chosen(class_scores(raw, info, self.score), indices))
 
+        linear = self.frozen and not self.count and self.score == "logit"
         return BoundTarget(
             names_of(indices, info),
             tuple(indices),
             score,
             differentiable=not self.count,
-            linear=self.frozen and not self.count and self.score == "logit",
+            linear=linear,
             incompatible=missing,
+            within=partial(logits_within, fixed, info, indices) if linear and fixed is not None else None,
         )
 
     def class_references(self) -> tuple[ClassReference, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,7 @@ from torchesegeta.targets.base import (
     Target,
     chosen,
     class_scores,
+    logits_within,
     names_of,
     regions,
     require_spatial,
@@ -81,6 +83,7 @@ class RegionTarget(Target):
             lambda raw: summed(chosen(class_scores(raw, info, self.score), indices)),
             linear=self.score == "logit",
             incompatible=empty,
+            within=partial(logits_within, summed, info, indices) if self.score == "logit" else None,
         )
 
     def class_references(self) -> tuple[ClassReference, ...]:

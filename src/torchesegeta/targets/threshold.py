@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,8 +10,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from torchesegeta.arrays import in_space
 from torchesegeta.errors import IncompatibleError
-from torchesegeta.targets.base import BoundTarget, OutputInfo, Target, require_spatial
+from torchesegeta.targets.base import BoundTarget, Box, OutputInfo, Target, require_spatial
 from torchesegeta.types import Image
 
 
@@ -63,13 +65,27 @@ class ThresholdTarget(Target):
             else:
                 where = region if self.frozen else _Split.of(raw).foreground(raw)
             values = torch.ones_like(raw.flatten(2)) if self.count else raw.flatten(2)
-            inside, outside = (values * where).sum(2), (values * ~where).sum(2)
-            return torch.stack([inside, outside], 2).flatten(1)
+            return _both_sides(values, where)
+
+        def within(box: Box) -> Callable[[Tensor], Tensor]:
+            where = region.view(1, *output.shape[1:])[in_space(box)].flatten(2)
+            return lambda raw: _both_sides(raw.flatten(2), where)
 
         channels = range(output.shape[1])
         named = output.shape[1] == len(info.class_names)
         labels = [info.name(c) if named else f"channel {c}" for c in channels]
         names = tuple(f"{label} {side}" for label in labels for side in ("foreground", "background"))
+        linear = self.frozen and not self.count
         return BoundTarget(
-            names, (None,) * len(names), score, differentiable=not self.count, linear=self.frozen and not self.count
+            names,
+            (None,) * len(names),
+            score,
+            differentiable=not self.count,
+            linear=linear,
+            within=within if linear else None,
         )
+
+
+def _both_sides(values: Tensor, where: Tensor) -> Tensor:
+    """Sums of (B, C, voxels) over the foreground and over the background of each channel: (B, 2 · C)."""
+    return torch.stack([(values * where).sum(2), (values * ~where).sum(2)], 2).flatten(1)

@@ -1,0 +1,196 @@
+"""Patches of points as a session's own points: each patch before the model, its part of the score as the target.
+
+The score of a sliding-window prediction is a sum over the patches' outputs, each times a cotangent: where it is linear
+in the prediction always the same one, else that of the point. So every patch is explained by itself, and the gradients
+add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from torchesegeta.arrays import in_space
+from torchesegeta.patches import Box, Tiling
+from torchesegeta.rules import Rule
+from torchesegeta.sweeps.base import Points
+from torchesegeta.sweeps.session import Session, Start
+from torchesegeta.targets import BoundTarget
+
+CACHED = 2**24
+"""Voxels of points that are kept while their patches are run; else a point is made anew for each patch."""
+
+
+class Parts(Protocol):
+    """What a patch's output adds to the scores."""
+
+    def of(self, place: Box, sample: int, weighted: Tensor) -> Tensor:
+        """The parts of the scores, (K,).
+
+        Args:
+            place: The patch's voxels within the image.
+            sample: Which point's.
+            weighted: (1, C, *place), its output times the blending weights.
+        """
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Parts of scores that are linear in the prediction: the same for all points."""
+
+    bound: BoundTarget
+
+    def of(self, place: Box, sample: int, weighted: Tensor) -> Tensor:
+        """See `Parts.of`."""
+        assert self.bound.within is not None
+        return self.bound.within(place)(weighted)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Cotangents:
+    """Parts of other scores, by their gradient at the prediction.
+
+    Attributes:
+        scores: How many there are.
+        slopes: ∂score/∂prediction of the points, (S, C, *spatial), by number of the score; others are not read.
+    """
+
+    scores: int
+    slopes: Mapping[int, Tensor]
+
+    def of(self, place: Box, sample: int, weighted: Tensor) -> Tensor:
+        """See `Parts.of`."""
+        found = {k: (weighted[0] * slope[sample][in_space(place)]).sum() for k, slope in self.slopes.items()}
+        return torch.stack([found.get(k, weighted.new_zeros(())) for k in range(self.scores)])
+
+
+class PatchPoints(Points):
+    """The patches of some points: patch by patch, and of each patch point by point.
+
+    Args:
+        points: Over the whole image.
+        samples: Which of them.
+        tiling: The patches.
+    """
+
+    def __init__(self, points: Points, samples: range, tiling: Tiling) -> None:
+        self.points, self.samples, self.tiling = points, samples, tiling
+        self.weights = points.weights[samples.start : samples.stop].repeat(tiling.count)
+        self._kept: dict[str, dict[int, Tensor]] = {"at": {}, "reference": {}}
+
+    def split(self, index: int) -> tuple[int, int]:
+        """Number of the patch, and of the point among those chosen."""
+        return divmod(index, len(self.samples))
+
+    def at(self, indices: range) -> Tensor:
+        """See `Points.at`."""
+        return torch.stack([self._crop("at", index) for index in indices])
+
+    def reference(self, indices: range) -> Tensor | None:
+        """See `Points.reference`."""
+        if self.points.reference(self.samples[:1]) is None:
+            return None
+        return torch.stack([self._crop("reference", index) for index in indices])
+
+    def _crop(self, what: str, index: int) -> Tensor:
+        patch, sample = self.split(index)
+        kept = self._kept[what]
+        if sample not in kept:
+            (volume,) = getattr(self.points, what)(self.samples[sample : sample + 1])
+            if len(kept) * volume.numel() > CACHED:
+                kept.clear()
+            kept[sample] = volume.detach()
+        return self.tiling.crop(kept[sample], patch)
+
+    def span(self, index: int) -> tuple[Hashable, Hashable]:
+        """See `Points.span`."""
+        patch, sample = self.split(index)
+        start, end = self.points.span(self.samples[sample])
+        return (patch, start), (patch, end)
+
+    def corner(self, name: Hashable) -> Tensor:
+        """See `Points.corner`."""
+        assert isinstance(name, tuple)
+        patch, whole = name
+        return self.tiling.crop(self.points.corner(whole), patch)
+
+
+class PatchBatch(Session):
+    """The session of a batch of patches.
+
+    Args:
+        whole: The image's.
+        points: The patches.
+        parts: What a patch adds to the scores; None where none is read.
+        targets: Numbers of the scores that are read.
+        rule: What changes on the way back, or None.
+
+    Attributes:
+        rows: Patches that are run next, by number among the points: their outputs are those that are scored.
+    """
+
+    def __init__(
+        self, whole: Session, points: PatchPoints, parts: Parts | None, targets: set[int], rule: Rule | None
+    ) -> None:
+        assert whole.tiling is not None
+        piece = whole.piece
+        size = 1 if rule is not None and rule.shares_out else whole.chunk_size  # such rules look at whole batches
+        super().__init__(whole.alone, piece.image, whole.target, seed=whole.seed, chunk_size=size)
+        self.tiles, self.points, self.parts, self.rows = whole.tiling, points, parts, range(0)
+        names = whole.bound.names if parts is not None else ()
+        others = {name: "" for number, name in enumerate(names) if number not in targets}
+        self._bound = BoundTarget(names, (None,) * len(names), self._score, incompatible=others)
+        self._scores[self.runner.precision] = self.data.new_zeros(len(names))
+        self.rules_score = False  # what it adds up is what the rule has sent back from the score
+        self._references: dict[int, Tensor] = {}
+        self._normalised = rule is not None and rule.normalises
+        self._sizes: Tensor | None = None
+        if rule is not None and not rule.keeps_output:  # its own is compared with it
+            with torch.no_grad():
+                self._outputs[self.runner.precision] = self.runner.forward(self.data[None], self.image.extras)
+
+    def starting(self, rule: Rule) -> Start:
+        """See `Session.starting`."""
+        return partial(rule.start, whole=False)
+
+    def remember(self, points: Tensor, scores: Tensor) -> None:
+        """Keep the parts (B, K) of the scores at the patches' baselines."""
+        self._references |= dict(zip(self.rows, scores, strict=True))
+
+    def reference_scores(self) -> Tensor | None:
+        """What the parts at the baselines add up to, point by point: (S, K); None where there are none."""
+        if not self._references:
+            return None
+        parts = torch.stack([self._references[row] for row in sorted(self._references)])
+        return parts.view(self.tiles.count, -1, parts.shape[1]).sum(0)
+
+    def _score(self, output: Tensor) -> Tensor:
+        """The parts (B, K) of the scores; of rules that start from a share of 1, of scores whose slopes add up to 1."""
+        scores = torch.stack([self._part(row, one) for row, one in zip(self.rows, output, strict=True)])
+        if not self._normalised:
+            return scores
+        if self._sizes is None:
+            self._sizes = self._slope_sizes(torch.zeros_like(output[0].detach()))
+        return scores / self._sizes
+
+    def _part(self, row: int, output: Tensor) -> Tensor:
+        assert self.parts is not None
+        patch, sample = self.points.split(row)
+        weighted = self.tiles.within(output, patch) * self.tiles.weights(patch)
+        return self.parts.of(self.tiles.place(patch), sample, weighted[None])
+
+    def _slope_sizes(self, output: Tensor) -> Tensor:
+        """Σ |∂score/∂prediction| of linear scores, (K,); 1 where the score has no slope."""
+        with torch.enable_grad():
+            leaf = output.requires_grad_()
+            total = output.new_zeros(len(self.bound.names))
+            for patch in range(self.tiles.count):
+                parts = self._part(patch * len(self.points.samples), leaf)
+                slopes = [torch.autograd.grad(part, leaf, retain_graph=True)[0] for part in parts]
+                total += torch.stack([slope.abs().sum() for slope in slopes])
+        return total.where(total > 0, 1)
