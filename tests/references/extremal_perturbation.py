@@ -42,20 +42,21 @@ def reference(
     unit = 1.0 if score_range is None else min(max(abs(change), score_range[0]), score_range[1]) / abs(change)
     masks = []
     for area in areas:
-        render, cells, rate = drawing(tuple(image.shape[2:]), cell, sigma)
+        render, inner, cells, rate = drawing(tuple(image.shape[2:]), cell, sigma)
         optimiser = torch.optim.SGD([cells], lr=rate, momentum=0.9, dampening=0.9)
         for step in range(steps):
-            mask = render()
+            whole = render()
+            mask, share = whole[inner], area * image[0, 0].numel() / whole.numel()
             reward = torch.zeros(())
             if variant != "delete":
                 reward = reward + score(through(mask, seen))
             if variant != "preserve":
                 reward = reward - score(through(1 - mask, seen))
-            cells.grad = torch.autograd.grad(300 * growth**step * missed(mask, area) - unit * reward, cells)[0]
+            cells.grad = torch.autograd.grad(300 * growth**step * missed(whole, share) - unit * reward, cells)[0]
             optimiser.step()
             with torch.no_grad():
                 cells.clamp_(0, 1)
-        masks.append(render().detach())
+        masks.append(render().detach()[inner])
     return torch.stack(masks).mean(0)[None]
 
 
@@ -80,45 +81,51 @@ def missed(mask: Tensor, area: float) -> Tensor:
     values = mask.flatten().sort().values
     edge = int(len(values) * (1 - area))
     wanted = (torch.arange(len(values)) >= edge).float()
-    equal = (values - values[edge]).abs() < 1e-6
+    equal = (values - values[edge]).abs() < 1e-5
     wanted[equal] = wanted[equal].mean()
     return (values - wanted).square().mean()
 
 
-def drawing(spatial: tuple[int, ...], cell: int, sigma: float) -> tuple[Callable[[], Tensor], Tensor, float]:
-    """A function that makes the mask, the cells it makes it of, and the rate at which these move."""
-    if len(spatial) == 2:
-        voxels = list(itertools.product(*(range(n) for n in spatial)))
-        counts = [math.ceil(n / cell) for n in spatial]
-    else:
-        counts = [math.ceil((n - 1) / cell) + 1 for n in spatial]
-        voxels = [tuple(cell * i for i in at) for at in itertools.product(*(range(n) for n in counts))]
+Drawing = tuple[Callable[[], Tensor], tuple[slice, ...], Tensor, float]
+
+
+def drawing(spatial: tuple[int, ...], cell: int, sigma: float) -> Drawing:
+    """A function that makes the mask, its part over the image, its cells, and the rate at which they move.
+
+    In 3D the voxels of a mask are first the cells themselves, one apart.
+    """
+    flat = len(spatial) == 2
+    counts = [math.ceil(n / cell) if flat else math.ceil((n - 1) / cell) + 1 for n in spatial]
+    apart, radius = (cell, sigma) if flat else (1, sigma / cell)
+    before, reach = math.ceil(radius), 1 + math.ceil(radius / apart)
+    around = 1 + math.ceil((before + radius) / apart) - reach
+    lengths = [apart * (n + 2 * around) - apart + 1 for n in counts]
+    voxels = list(itertools.product(*(range(-before, length - before) for length in lengths)))
     places = list(itertools.product(*(range(n) for n in counts)))
     cells = torch.ones(len(places), requires_grad=True)
-    kernel, near = kernels(voxels, places, cell, sigma)
-    neighbours = (2 * (1 + math.ceil(sigma / cell)) + 1) ** len(spatial)
+    kernel, near = kernels(voxels, places, apart, radius, before - apart * around)
 
     def render() -> Tensor:
         terms = kernel * cells
         weights = torch.exp(20 * terms) * near
-        pooled: Tensor = (terms * weights).sum(1) / (weights.sum(1) + neighbours - near.sum(1))
-        if len(spatial) == 2:
-            return pooled.view(spatial)
-        coarse = pooled.view(1, 1, *counts)
-        fine = interpolate(coarse, [cell * (n - 1) + 1 for n in counts], mode="trilinear", align_corners=True)[0, 0]
-        return fine[tuple(slice(n) for n in spatial)]
+        beyond = (2 * reach + 1) ** len(spatial) - near.sum(1)
+        pooled: Tensor = ((terms * weights).sum(1) / (weights.sum(1) + beyond)).view(lengths)
+        if flat:
+            return pooled
+        sizes = [cell * (n - 1) + 1 for n in lengths]
+        return interpolate(pooled[None, None], sizes, mode="trilinear", align_corners=True)[0, 0]
 
-    return render, cells, 0.01 if len(spatial) == 2 else 0.01 * len(places) / 32**2
+    first = before if flat else cell * before
+    inner = tuple(slice(first, first + n) for n in spatial)
+    return render, inner, cells, 0.01 if flat else 0.01 * len(places) / 32**2
 
 
 def kernels(
-    voxels: Sequence[tuple[int, ...]], places: Sequence[tuple[int, ...]], cell: int, sigma: float
+    voxels: Sequence[tuple[int, ...]], places: Sequence[tuple[int, ...]], cell: int, sigma: float, shift: int
 ) -> tuple[Tensor, Tensor]:
     """The kernel of each voxel's distance to each cell, and whether the cell is one of its neighbours."""
     at, lies = torch.tensor(voxels), cell * torch.tensor(places)
-    reach, whole = 1 + math.ceil(sigma / cell), math.ceil(sigma)
-    shift = whole - cell * (1 + math.ceil((whole + sigma) / cell) - reach) if at.shape[1] == 2 else 0
-    own = (at + shift) // cell
+    own, reach = (at + shift) // cell, 1 + math.ceil(sigma / cell)
     near = ((lies // cell - own[:, None]).abs() <= reach).all(2)
     apart = torch.cdist(at.double(), lies.double())
     return torch.exp(-2 * (apart / sigma - 0.5).clamp(min=0).square()).float(), near.float()

@@ -6,7 +6,7 @@ then be read at another place.
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, prod
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -18,7 +18,7 @@ from torchesegeta.methods.registry import register
 from torchesegeta.optimisation import Optimiser
 from torchesegeta.optimisation.exposures import Blend, Blurred, Border, Fade, Variant, Veil
 from torchesegeta.optimisation.objectives import Area, Objective, OverViews, Rival, Score
-from torchesegeta.optimisation.parameterisations import SmoothMasks
+from torchesegeta.optimisation.parameterisations import Grid, SmoothMasks
 from torchesegeta.sweeps import Optimise, Problem, Read, Readout, Sweep
 
 VIEWS: dict[Variant, tuple[float, ...]] = {"preserve": (1.0,), "delete": (-1.0,), "dual": (1.0, -1.0)}
@@ -89,8 +89,8 @@ class ExtremalPerturbation(Method):
     )
     margin: bool = Field(
         False,
-        description="Count areas over the mask's margin beyond the image's border too, as the published code does in "
-        "2D: masks then cover more of the image than 'areas' say.",
+        description="Take areas as shares of the mask with its margin beyond the image's border, as the published code "
+        "does: masks then cover more of the image than 'areas' say.",
     )
     learning_rate: float = Field(0.01, gt=0, le=1000, description="Of the optimiser (SGD).")
 
@@ -121,7 +121,7 @@ class ExtremalPerturbation(Method):
 
     @property
     def _masks(self) -> SmoothMasks:
-        return SmoothMasks(self.cell, self.sigma, self.margin)
+        return SmoothMasks(self.cell, self.sigma)
 
     @property
     def _exposure(self) -> Blend:
@@ -133,10 +133,11 @@ class ExtremalPerturbation(Method):
         """(1, *spatial), from 0 to 1."""
         grid = self._masks.grid(context.shape)
         reward, shape = self._reward(context), (1, *grid.shape)
-        problems = [Problem(f"area {a:g}", reward + self._area(a), shape=shape) for a in self.areas]
+        problems = [Problem(f"area {a:g}", reward + self._area(a, grid), shape=shape) for a in self.areas]
         return Masks(problems, self.areas, self.variant, grid, _ends(context))
 
-    def _area(self, share: float) -> Objective:
+    def _area(self, share: float, grid: Grid) -> Objective:
+        share *= 1.0 if self.margin else prod(grid.spatial) / prod(grid.shape)
         return Area(share, self.area_weight, self.area_growth or GROWTH ** (1 / self.steps))
 
     def _reward(self, context: Context) -> Objective:

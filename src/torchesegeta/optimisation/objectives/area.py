@@ -9,8 +9,8 @@ from torch import Tensor
 
 from torchesegeta.optimisation.objectives.base import Objective, Seen
 
-EQUAL = 1e-6
-"""Values closer than this are equal."""
+EQUAL = 1e-5
+"""Values closer than this are equal: more than rounding takes them apart."""
 
 
 @dataclass(frozen=True)

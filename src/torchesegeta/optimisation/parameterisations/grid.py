@@ -13,17 +13,18 @@ from torch import Tensor
 class Grid:
     """Cell i of an axis lies at voxel `cell` · i of the image.
 
+    Masks go on beyond the image's border, as in the published code: by the radius before the first voxel, and as far
+    behind the last as cells reach. Else a cell at the border would cover less than others, and so be cheaper.
+
     Attributes:
         spatial: Of the image.
         cell: Voxels between cells.
         sigma: Radius of the kernel in voxels.
-        with_margin: Whether masks go on beyond the image's border.
     """
 
     spatial: tuple[int, ...]
     cell: int
     sigma: float
-    with_margin: bool = False
 
     @property
     def cells(self) -> tuple[int, ...]:
@@ -38,13 +39,11 @@ class Grid:
     @property
     def margin(self) -> int:
         """Voxels of a mask before the image's first."""
-        return ceil(self.sigma) if self.with_margin else 0
+        return ceil(self.sigma)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of a mask."""
-        if not self.with_margin:
-            return self.spatial
         around = 2 * (self._frame - self.reach)
         return tuple(self.cell * (cells + around) - self.cell + 1 for cells in self.cells)
 
@@ -70,3 +69,23 @@ class Grid:
         """Along an axis, from the voxel at a place within a block to its neighbours: (neighbours, places)."""
         around = range(-self.reach, self.reach + 1)
         return [[place - self.offset - self.cell * n for place in range(self.cell)] for n in around]
+
+
+@dataclass(frozen=True)
+class CoarseGrid(Grid):
+    """The same where masks are made at the cells alone, and interpolated; the last cell may lie beyond the border."""
+
+    @property
+    def nodes(self) -> Grid:
+        """The grid whose voxels are the cells."""
+        return Grid(tuple(ceil((size - 1) / self.cell) + 1 for size in self.spatial), 1, self.sigma / self.cell)
+
+    @property
+    def margin(self) -> int:
+        """See `Grid.margin`: whole cells."""
+        return self.cell * self.nodes.margin
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """See `Grid.shape`."""
+        return tuple(self.cell * (nodes - 1) + 1 for nodes in self.nodes.shape)

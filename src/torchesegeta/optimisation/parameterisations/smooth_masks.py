@@ -14,15 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, prod, sqrt
+from math import prod, sqrt
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from torchesegeta.errors import IncompatibleError
 from torchesegeta.optimisation.parameterisations.base import Blank, Canvas, Parameterisation
-from torchesegeta.optimisation.parameterisations.grid import Grid
+from torchesegeta.optimisation.parameterisations.grid import CoarseGrid, Grid
 from torchesegeta.optimisation.parameterisations.smooth_maximum import SmoothMaximum
 
 CELLS = {2: 32, 3: 24}
@@ -33,35 +32,29 @@ RADIUS = 3
 
 @dataclass(frozen=True)
 class SmoothMasks(Parameterisation):
-    """Masks (1, *spatial) in [0, 1], from all cells at 1.
+    """Masks in [0, 1], larger than the image (see `Grid`), from all cells at 1.
 
     Attributes:
         cell: Voxels between the grid's cells; None: the image's size (the geometric mean) / 32 in 2D, / 24 in 3D,
             rounded, at least 1.
         sigma: Radius of the kernel in voxels; None: three cells.
-        margin: Whether masks go on beyond the image's border, as in the published code: by the radius before the
-            first voxel, and as far behind the last as the grid is seen.
     """
 
     cell: int | None = None
     sigma: float | None = None
-    margin: bool = False
 
     def grid(self, spatial: Sequence[int]) -> Grid:
-        """The grid over an image of a spatial shape.
-
-        Raises:
-            IncompatibleError: A margin in 3D.
-        """
-        if self.margin and len(spatial) > 2:
-            raise IncompatibleError("margin: True is the published code's way in 2D; in 3D only False is allowed")
+        """The grid over an image of a spatial shape."""
         cell = self.cell or max(1, round(prod(spatial) ** (1 / len(spatial)) / CELLS[len(spatial)]))
-        return Grid(tuple(spatial), cell, self.sigma or float(RADIUS * cell), self.margin)
+        kind = Grid if len(spatial) == 2 else CoarseGrid
+        return kind(tuple(spatial), cell, self.sigma or float(RADIUS * cell))
 
     def begin(self, blank: Blank) -> Canvas:
         """See `Parameterisation.begin`."""
-        grid = self.grid(blank.image.shape[1:])
-        return (MaskCanvas if len(grid.shape) == 2 else CoarseCanvas)(grid, len(blank.names), blank.image)
+        grid, masks = self.grid(blank.image.shape[1:]), len(blank.names)
+        if isinstance(grid, CoarseGrid):
+            return CoarseCanvas(grid, masks, blank.image)
+        return MaskCanvas(grid, masks, blank.image)
 
 
 class MaskCanvas(Canvas):
@@ -74,7 +67,7 @@ class MaskCanvas(Canvas):
         self.maximum, self.dtype = SmoothMaximum(grid, cells), image.dtype
 
     def render(self) -> Tensor:
-        """See `Canvas.render`: (masks, 1, *spatial)."""
+        """See `Canvas.render`: (masks, 1, *shape)."""
         return self.maximum(self.parameters[0])[:, None].to(self.dtype)
 
     def settle(self) -> None:
@@ -83,25 +76,23 @@ class MaskCanvas(Canvas):
 
 
 class CoarseCanvas(Canvas):
-    """The same from smooth maxima at the cells, one beyond the border included where it is needed.
+    """The same from smooth maxima at the cells.
 
     A step along parameters that are a factor s smaller than the cells moves the cells by s² times as much.
     """
 
-    def __init__(self, grid: Grid, masks: int, image: Tensor) -> None:
-        nodes = Grid(tuple(ceil((size - 1) / grid.cell) + 1 for size in grid.spatial), 1, grid.sigma / grid.cell)
-        self.grid, self.scale, self.dtype = grid, sqrt(prod(nodes.cells) / CELLS[2] ** 2), image.dtype
+    def __init__(self, grid: CoarseGrid, masks: int, image: Tensor) -> None:
+        self.grid, nodes = grid, grid.nodes
+        self.scale, self.dtype = sqrt(prod(nodes.cells) / CELLS[2] ** 2), image.dtype
         dtype = torch.promote_types(image.dtype, torch.float32)
         start = torch.full((masks, *nodes.cells), 1 / self.scale, dtype=dtype, device=image.device)
         self.parameters = [start.requires_grad_()]
         self.maximum = SmoothMaximum(nodes, start)
 
     def render(self) -> Tensor:
-        """See `Canvas.render`: (masks, 1, *spatial)."""
+        """See `Canvas.render`: (masks, 1, *shape)."""
         coarse = self.maximum(self.parameters[0] * self.scale)[:, None]
-        size = [self.grid.cell * (nodes - 1) + 1 for nodes in coarse.shape[2:]]
-        masks = functional.interpolate(coarse, size, mode="trilinear", align_corners=True)
-        return self.grid.inner(masks).to(self.dtype)
+        return functional.interpolate(coarse, self.grid.shape, mode="trilinear", align_corners=True).to(self.dtype)
 
     def settle(self) -> None:
         """See `Canvas.settle`."""
