@@ -15,6 +15,9 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 from torch import Tensor
 
+LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+"""What torch calls linear interpolation, by the number of spatial axes."""
+
 
 def fingerprint(tensor: Tensor) -> str:
     """SHA-256 of a tensor's dtype, shape and bytes."""

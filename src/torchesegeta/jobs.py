@@ -20,6 +20,7 @@ from torchesegeta.sweeps import (
     Measured,
     Part,
     PrecisionError,
+    Progress,
     Read,
     Reader,
     Readout,
@@ -39,8 +40,6 @@ from torchesegeta.types import Affine, Attribution, Image, Status, covering_affi
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[int, int], None]
-"""Is called with the points done and the points in all; none done: the sweep begins again, for fewer methods."""
 OUT_OF_MEMORY = "out of memory"
 """How the reason begins of maps that memory ran out for."""
 
@@ -95,6 +94,15 @@ class Job:
     def timeout_s(self) -> float | None:
         """Seconds that its tasks may take; they have the same."""
         return self.tasks[0].timeout_s
+
+    def deadline(self, within: float | None) -> float | None:
+        """When it must end if it starts now, by `time.monotonic`; None: at any time.
+
+        Args:
+            within: Seconds it may take, where its tasks may take longer.
+        """
+        limits = [limit for limit in (self.timeout_s, within) if limit is not None]
+        return time.monotonic() + min(limits) if limits else None
 
     def passes(self, targets: int, counts: Sequence[int]) -> dict[str, int]:
         """Forward and backward passes, as planned.
@@ -269,8 +277,7 @@ class _Running:
     def run(self, progress: Progress | None, within: float | None) -> Iterator[Attribution]:
         session, job = self.session, self.job
         before, started = session.runner.passes.copy(), time.perf_counter()
-        limits = [limit for limit in (job.timeout_s, within) if limit is not None]
-        deadline = time.monotonic() + min(limits) if limits else None
+        deadline = job.deadline(within)
         hooks = Hooks(session.runner.model)
         with PeakMemory(session.runner.device) as memory:
             self.baseline = job.sweep.baseline(session.data, session.key)

@@ -12,8 +12,8 @@ from itertools import groupby
 from torch import Tensor, equal
 
 from torchesegeta.errors import IncompatibleError
-from torchesegeta.jobs import OUT_OF_MEMORY, Job, Progress, run_job
-from torchesegeta.sweeps import Session
+from torchesegeta.jobs import OUT_OF_MEMORY, Job, run_job
+from torchesegeta.sweeps import Progress, Session
 from torchesegeta.types import Attribution
 
 log = logging.getLogger(__name__)
@@ -76,8 +76,7 @@ class _Half:
     ) -> None:
         self.job, self.session, self.progress, self.agreement = job, session, progress, agreement
         self.precision, self.retries = session.runner.precision, retries
-        limits = [limit for limit in (job.timeout_s, within) if limit is not None]
-        self.deadline = time.monotonic() + min(limits) if limits else None
+        self.deadline = job.deadline(within)
         self.held: dict[str, list[Attribution]] = {}
 
     def run(self) -> Iterator[Attribution]:

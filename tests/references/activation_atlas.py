@@ -5,8 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .ascent import output_of
 from .cases import companions, places_at
-from .directions import dark, output_of, picture
+from .directions import dark, picture
 from .record import Score
 
 
@@ -25,7 +26,7 @@ def reference(
     assert layout == "pca"
     vectors = []
     for one in companions(image):
-        values = output_of(model, layer, one)[0].detach()
+        values = output_of(model, layer)(one)[0].detach()
         order = places_at(values.shape[1:], "")[:samples]
         vectors += [values.flatten(1)[:, place] for place in order.tolist()]
     plane = _plane(torch.stack(vectors))

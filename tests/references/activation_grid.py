@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .directions import dark, output_of, picture
+from .ascent import output_of
+from .directions import dark, picture
 from .record import Score
 
 
@@ -22,7 +23,7 @@ def reference(
     sized_by_norm: bool = False,
     **drawing: Any,
 ) -> Tensor:
-    values = output_of(model, layer, image)[0].detach()
+    values = output_of(model, layer)(image)[0].detach()
     dims = values.ndim - 1
     counts = [min(cells, n) for n in values.shape[1:]]
     pictures, norms = {}, {}

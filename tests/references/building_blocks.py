@@ -9,7 +9,8 @@ from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
-from .directions import output_of, picture
+from .ascent import output_of
+from .directions import picture
 from .record import Score
 
 
@@ -23,7 +24,7 @@ def reference(
     iterations: int = 400,
     **drawing: Any,
 ) -> Tensor:
-    values = output_of(model, layer, image)[0].detach().clamp(min=0)
+    values = output_of(model, layer)(image)[0].detach().clamp(min=0)
     nmf = NMF(components, init="nndsvda", max_iter=iterations, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -5,18 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .ascent import output_of
 from .cases import noise_at
-
-
-def output_of(model: nn.Module, layer: nn.Module, point: Tensor) -> Tensor:
-    """What a layer puts out for an input, with its graph."""
-    outputs: list[Tensor] = []
-    handle = layer.register_forward_hook(lambda module, arguments, output: outputs.append(output))
-    try:
-        model(point)
-    finally:
-        handle.remove()
-    return outputs[0]
 
 
 def picture(
@@ -47,7 +37,7 @@ def picture(
 
     for _ in range(steps):
         point = shown()[None].requires_grad_(True)
-        rows = output_of(model, layer, point)[0].flatten(1).T
+        rows = output_of(model, layer)(point)[0].flatten(1).T
         total = torch.zeros(())
         for row in rows:
             cosine = (row @ direction) / (row.norm() * direction.norm()).clamp(min=1e-8)

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from torchesegeta.arrays import LINEAR
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.methods.base import Context, LayerMethod
 from torchesegeta.methods.readouts import BOTH, activation, layer_gradient, single
@@ -37,7 +38,7 @@ def to_image_grid(cam: Tensor, shape: tuple[int, ...], mode: str) -> Tensor:
     """Resize (B, C, *layer) to (B, C, *shape); `linear` is bilinear in 2D, trilinear in 3D."""
     if mode == "nearest":
         return interpolate(cam, shape, mode="nearest-exact")
-    return interpolate(cam, shape, mode={1: "linear", 2: "bilinear", 3: "trilinear"}[len(shape)], align_corners=False)
+    return interpolate(cam, shape, mode=LINEAR[len(shape)], align_corners=False)
 
 
 class Cam(LayerMethod):

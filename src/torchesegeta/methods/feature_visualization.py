@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from torchesegeta.arrays import LINEAR
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.methods.base import Context
 from torchesegeta.methods.optimise_method import Draft, stopped
@@ -235,7 +236,7 @@ class _Gallery(Draft):
     def _resized(self, problem: Problem) -> Tensor:
         image, (_, *spatial) = self.context.image[None], problem.shape or self.context.image.shape
         same = tuple(image.shape[2:]) == tuple(spatial)
-        return image if same else interpolate(image, spatial, mode="bilinear" if len(spatial) == 2 else "trilinear")
+        return image if same else interpolate(image, spatial, mode=LINEAR[len(spatial)])
 
     def _flat(self, error: FlatError, feature: _Feature) -> IncompatibleError:
         """Which channel it is that never changed, and whether the image excites it."""

@@ -1,4 +1,4 @@
-"""Pictures of one size to another."""
+"""Pictures of one size to another, in two and three dimensions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+from torchesegeta.arrays import LINEAR
 
 
 def resized(pictures: Tensor, spatial: Sequence[int]) -> Tensor:
@@ -23,3 +23,13 @@ def resized(pictures: Tensor, spatial: Sequence[int]) -> Tensor:
     if all(w <= h for w, h in zip(wanted, have, strict=True)):
         return interpolate(pictures, wanted, mode="area")
     return interpolate(pictures, wanted, mode=LINEAR[len(wanted)], align_corners=False)
+
+
+def coarse(spatial: Sequence[int], factor: int) -> tuple[int, ...]:
+    """The size of a grid that is coarser by a factor, rounded up."""
+    return tuple(-(-size // factor) for size in spatial)
+
+
+def enlarge(pictures: Tensor, spatial: Sequence[int]) -> Tensor:
+    """(B, C, *coarse) interpolated linearly, corners on corners: (B, C, *spatial)."""
+    return interpolate(pictures, tuple(spatial), mode=LINEAR[len(spatial)], align_corners=True)

@@ -22,6 +22,10 @@ LOOK = 8
 """Samples end where a multiple of so many points is reached: there a readout may look whether it has had enough."""
 
 
+Progress = Callable[[int, int], None]
+"""Is called with the points done and the points in all; none done: the sweep begins again, for fewer methods."""
+
+
 class Read(Flag):
     """What a readout needs of a pass."""
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from torchesegeta.arrays import LINEAR
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.patches import Tiling
 from torchesegeta.sweeps.base import Readout, Request, Sample, Several
-
-MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 @dataclass(eq=False)
@@ -77,7 +76,7 @@ class Blended:
             )
         values = values.sum(0, keepdim=True) if self.request.layer is not None else values
         if tuple(values.shape[1:]) != shape:
-            values = interpolate(values[None], shape, mode=MODES[len(shape)], align_corners=False)[0]
+            values = interpolate(values[None], shape, mode=LINEAR[len(shape)], align_corners=False)[0]
         if self.total is None:
             self.total = values.new_zeros(len(values), *self.tiling.shape)
         self.tiling.add_blended(self.total, values, patch)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from torchesegeta.arrays import LINEAR
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.sweeps.edit import edited
 from torchesegeta.sweeps.mask import Design, MaskPoints, Sources
@@ -84,7 +85,7 @@ class Through(LayerDesign):
     def mask(self, channel: Tensor, shape: Sequence[int]) -> Tensor:
         """A channel (*layer) as a mask (*shape); a constant one hides everything."""
         channel = _scaled(channel) if self.scale_first else channel
-        mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(shape)]
+        mode = LINEAR[len(shape)]
         mask = interpolate(channel[None, None], tuple(shape), mode=mode, align_corners=self.align_corners)[0, 0]
         return mask if self.scale_first else _scaled(mask)
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from torchesegeta.sweeps.base import Points, Reader, Request, Sweep
+from torchesegeta.sweeps.base import Points, Progress, Reader, Request, Sweep
 from torchesegeta.sweeps.foreign import Foreign, ask
 from torchesegeta.sweeps.gather import Gather, count_images, gather
 from torchesegeta.sweeps.gradient_passes import GradientPasses
 from torchesegeta.sweeps.guided_path import Walk
 from torchesegeta.sweeps.mask import Mask, MaskPoints
 from torchesegeta.sweeps.mask_passes import MaskPasses, mask_points
-from torchesegeta.sweeps.optimise import Optimise
+from torchesegeta.sweeps.optimise import Optimise, Pictured
 from torchesegeta.sweeps.optimise_passes import optimise
 from torchesegeta.sweeps.patch_limits import check_patchwise
 from torchesegeta.sweeps.patch_passes import PatchPasses
 from torchesegeta.sweeps.readers import Readers
 from torchesegeta.sweeps.session import Session
 from torchesegeta.sweeps.walking import walk
-
-Progress = Callable[[int, int], None]
 
 
 def run_sweep(
@@ -84,8 +82,8 @@ def _runs_itself(
     """Run a sweep whose points are not known beforehand; False for the others."""
     if isinstance(sweep, Foreign):
         ask(sweep, points, readers)
-    elif isinstance(sweep, Optimise):
-        optimise(sweep, sweep.pictured(readers.session.data, readers.session.key), readers, progress, deadline)
+    elif isinstance(sweep, Optimise) and isinstance(points, Pictured):
+        optimise(sweep, points, readers, progress, deadline)
     elif isinstance(sweep, Gather):
         gather(sweep, readers, progress, deadline)
     elif isinstance(points, Walk):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import prod
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from torchesegeta.draws import generator
 from torchesegeta.errors import EsegetaError, IncompatibleError, InputError
-from torchesegeta.sweeps.base import Points, Read, Reader, Request, Sample, Sweep
+from torchesegeta.sweeps.base import Points, Progress, Read, Reader, Request, Sample, Sweep
 from torchesegeta.sweeps.gradient import Gradient
 from torchesegeta.sweeps.gradient_passes import GradientPasses
 from torchesegeta.sweeps.readers import Readers
@@ -87,7 +87,7 @@ class Gatherer(Protocol):
 def gather(
     sweep: Gather,
     readers: Readers,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     deadline: float | None = None,
 ) -> None:
     """Hand every reader what it asked for, image by image; one image is alive at a time.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from torchesegeta.arrays import LINEAR
 from torchesegeta.draws import generator
 from torchesegeta.sweeps.mask import Design, MaskPoints, Sources
 from torchesegeta.sweeps.sums import MaskSums, TargetSums
@@ -25,7 +26,7 @@ def mask_at(shape: tuple[int, ...], cells: int, share: float, key: str, index: i
     """Mask `index` between 0 and 1, (*shape): the enlarged grid, cut out at its shift."""
     grid, shift = grid_at(len(shape), cells, share, key, index)
     lengths = [ceil(size / cells) for size in shape]
-    mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(shape)]
+    mode = LINEAR[len(shape)]
     large = interpolate(grid[None, None], [(cells + 1) * n for n in lengths], mode=mode, align_corners=False)[0, 0]
     starts = [int(part * n) for part, n in zip(shift.tolist(), lengths, strict=True)]
     return large[tuple(slice(start, start + size) for start, size in zip(starts, shape, strict=True))]

@@ -76,12 +76,8 @@ class Optimise(Sweep):
         """What the model is shown where a picture shows nothing of the image."""
         return [self.exposure.empty(image)] if self.exposure is not None and self.exposure.has_empty else []
 
-    def points(self, image: Tensor, key: str) -> Points:
-        """See `Sweep.points`."""
-        return self.pictured(image, key)
-
-    def pictured(self, image: Tensor, key: str) -> Pictured:
-        """What its problems share."""
+    def points(self, image: Tensor, key: str) -> Pictured:
+        """See `Sweep.points`: what its problems share."""
         same = replace(self, steps=0, patience=None, tile=None, pictures=1)
         return Pictured(image, f"{key}|{same!r}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate, pairwise
@@ -16,16 +16,14 @@ from torchesegeta.errors import EsegetaError, IncompatibleError
 from torchesegeta.optimisation.exposures import Expose
 from torchesegeta.optimisation.parameterisations import Blank, Canvas
 from torchesegeta.optimisation.transforms import fit
-from torchesegeta.sweeps.base import Continued, Reader
+from torchesegeta.sweeps.base import Continued, Progress, Reader
 from torchesegeta.sweeps.chunks import is_out_of_memory
-from torchesegeta.sweeps.ledger import Ledger
+from torchesegeta.sweeps.gains import Gains
 from torchesegeta.sweeps.looks import Look, Rows, look_at
 from torchesegeta.sweeps.optimise import Draftsman, FlatError, Missed, Optimise, Pictured, Problem, Result
 from torchesegeta.sweeps.readers import Readers
 from torchesegeta.sweeps.session import Session
 from torchesegeta.sweeps.tiles import Window, windows
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,14 +174,14 @@ class Batch:
             raise IncompatibleError("the target's score needs the whole picture and cannot be raised tile by tile")
         canvas, step = self._begin(), 0
         optimiser = self.sweep.optimiser.over(canvas.parameters)
-        ledger = Ledger(self.sweep)
+        gains = Gains(self.sweep)
         before = self._glance(canvas.render()).values if self.sweep.transforms or not self.steps else None
-        while step < self.steps and not ledger.stalled and not (step and self._late):
+        while step < self.steps and not gains.stalled and not (step and self._late):
             optimiser.zero_grad(set_to_none=True)
             pictures = canvas.render()
             values, gradient = self._slope(pictures.detach(), step)
             before = values if before is None else before
-            ledger.note(values, pictures.detach(), gradient)
+            gains.note(values, pictures.detach(), gradient)
             torch.autograd.backward([pictures], [-gradient])
             self.sweep.optimiser.scale(canvas.parameters)
             optimiser.step()
@@ -192,7 +190,7 @@ class Batch:
             step += 1
             self.studio.step(len(self.orders))
         assert before is not None
-        return self._results(canvas.render().detach(), ledger, before, step)
+        return self._results(canvas.render().detach(), gains, before, step)
 
     @property
     def _late(self) -> bool:
@@ -254,15 +252,15 @@ class Batch:
         ]
         return Look(torch.stack([look.values for look in looks]).mean(0), looks[0].scores)
 
-    def _results(self, pictures: Tensor, ledger: Ledger, before: Tensor, steps: int) -> list[Result | Missed]:
+    def _results(self, pictures: Tensor, gains: Gains, before: Tensor, steps: int) -> list[Result | Missed]:
         final = self._glance(pictures)
-        kept = ledger.better_than(final.values, pictures)
+        kept = gains.better_than(final.values, pictures)
         if kept is not None:
             pictures, final = kept, self._glance(kept)
-        stopped = steps < self.steps and not ledger.stalled
+        stopped = steps < self.steps and not gains.stalled
         return [
             self._result(order, rows, pictures, final, before, steps, stopped)
-            if not self.steps or bool(ledger.moved[rows.picture_rows].any())
+            if not self.steps or bool(gains.moved[rows.picture_rows].any())
             else Missed(order.problem, FlatError())
             for order, rows in zip(self.orders, self.rows, strict=True)
         ]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 
 from torch import Tensor
 
-from torchesegeta.sweeps.base import Sample
+from torchesegeta.sweeps.base import Progress, Sample
 from torchesegeta.sweeps.guided_path import Walk
 from torchesegeta.sweeps.passes import backward_pass, finite_scores, forward_pass
 from torchesegeta.sweeps.patch_passes import gradient_at
@@ -19,7 +18,7 @@ from torchesegeta.sweeps.session import Session
 def walk(
     path: Walk,
     readers: Readers,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     deadline: float | None = None,
 ) -> None:
     """Walk the path of every target: each gradient decides on the next point.

@@ -7,11 +7,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from torchesegeta.errors import unknown
-from torchesegeta.optimisation.transforms import Jitter, Pad, Rotate, Scale, Transform
+from torchesegeta.optimisation.transforms import Transform, standard
 from torchesegeta.validation import Strict
-
-SCALES, ANGLES, STILL = 5, 10, 5
-"""Steps of the factor and of the angle to either side, and how often in 26 the angle is 0 besides."""
 
 
 class Moves(Strict):
@@ -37,19 +34,7 @@ class Moves(Strict):
 
     def transforms(self) -> tuple[Transform, ...]:
         """The same, to be drawn."""
-        found: list[Transform] = []
-        if self.pad:
-            found.append(Pad(self.pad, "reflect", share=1 / 8))
-        if self.jitter:
-            found.append(Jitter(self.jitter, share=1 / 16))
-        if self.scale:
-            found.append(Scale(tuple(1 + self.scale * step / SCALES for step in range(-SCALES, SCALES + 1))))
-        if self.rotate:
-            angles = (self.rotate * step / ANGLES for step in range(-ANGLES, ANGLES + 1))
-            found.append(Rotate((*angles, *(0.0,) * STILL)))
-        if self.jitter > 1:
-            found.append(Jitter(self.jitter // 2, share=1 / 32))
-        return tuple(found)
+        return standard(pad=self.pad, jitter=self.jitter, scale=self.scale, rotate=self.rotate)
 
 
 STANDARD, NONE = Moves(), Moves(pad=0, jitter=0, scale=0, rotate=0)

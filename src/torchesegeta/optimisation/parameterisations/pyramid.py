@@ -11,7 +11,7 @@ from torch import Tensor
 from torchesegeta.arrays import at_least_single
 from torchesegeta.draws import normal
 from torchesegeta.optimisation.parameterisations.base import Blank, Canvas, Parameterisation
-from torchesegeta.optimisation.parameterisations.resize import coarse, enlarge, reduce
+from torchesegeta.optimisation.resize import coarse, enlarge, resized
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,6 @@ def _decomposed(pictures: Tensor, sizes: Sequence[tuple[int, ...]]) -> list[Tens
     """Layers whose sum the pictures are: of what coarser ones leave over, each takes what it can hold."""
     layers, rest = [], pictures
     for size in reversed(sizes[1:]):
-        layers.append(reduce(rest, size))
+        layers.append(resized(rest, size))
         rest = rest - enlarge(layers[-1], pictures.shape[2:])
     return [rest, *reversed(layers)]

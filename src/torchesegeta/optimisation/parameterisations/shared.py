@@ -12,7 +12,7 @@ from torchesegeta.arrays import at_least_single
 from torchesegeta.draws import normal
 from torchesegeta.optimisation.parameterisations.base import Blank, Canvas, Parameterisation
 from torchesegeta.optimisation.parameterisations.fourier import Fourier
-from torchesegeta.optimisation.parameterisations.resize import coarse, enlarge
+from torchesegeta.optimisation.resize import coarse, enlarge
 
 
 @dataclass(frozen=True)

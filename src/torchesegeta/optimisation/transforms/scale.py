@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from torchesegeta.arrays import LINEAR
 from torchesegeta.optimisation.transforms.base import Transform
 from torchesegeta.optimisation.transforms.fit import fit
 
-MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 DIGITS = 6
 """A size is a whole number of voxels where it is one but for rounding: 1.1 · 50 is 55."""
 
@@ -40,5 +40,5 @@ class Scale(Transform):
         """See `Transform.apply`: at least as large as before."""
         before = pictures.shape[2:]
         after = [ceil(round(drawn * size, DIGITS)) for size in before]
-        scaled = functional.interpolate(pictures, size=after, mode=MODES[len(after)], align_corners=True)
+        scaled = functional.interpolate(pictures, size=after, mode=LINEAR[len(after)], align_corners=True)
         return fit(scaled, [max(sizes) for sizes in zip(before, after, strict=True)])

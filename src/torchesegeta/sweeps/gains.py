@@ -8,7 +8,7 @@ from torch import Tensor
 from torchesegeta.sweeps.optimise import Optimise
 
 
-class Ledger:
+class Gains:
     """The values of some pictures, step by step.
 
     Attributes:
