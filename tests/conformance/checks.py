@@ -21,7 +21,7 @@ from torchesegeta.errors import EsegetaError
 from torchesegeta.methods import Method
 from torchesegeta.optimisation.parameterisations import fourier, pixels, ranged
 from torchesegeta.optimisation.transforms import Roll
-from torchesegeta.sweeps import coalitions, gather, grids, independent, noise
+from torchesegeta.sweeps import Optimise, coalitions, gather, grids, independent, noise
 
 from .nets import LAYERS, Net, build, permuted
 from .snapshot import assert_same, snapshot
@@ -85,14 +85,15 @@ def _random_states() -> tuple[Any, ...]:
 
 def leaves_no_hook_after_an_error(subject: Subject) -> None:
     """Whichever pass of the model raises: the call raises or says so, and the model is as it was."""
+    pictured = any(isinstance(sweep, Optimise) for sweep in te.methods()[subject.method]().sweeps())
     for call in range(2 if subject.row.of_set else 4):  # of a set, those of the first image
         model, trap = subject.model.train(), _Trap(call)
         handle = model.get_submodule("merge").register_forward_pre_hook(trap)
         before = snapshot(model)
         try:
             statuses = {m.status for m in subject.explain(model=model)}
-            assert "failed" in statuses if trap.sprung else statuses == {"ok"}
-            assert statuses <= {"failed", "ok"}
+            apart = {"ok"} if trap.sprung and pictured else set()  # pictures of other layers have passes of their own
+            assert statuses - apart == {"failed" if trap.sprung else "ok"}
         except EsegetaError as error:
             assert trap.sprung and "trap" in str(error), error
         assert_same(before, snapshot(model))
