@@ -11,7 +11,7 @@ from torch import Tensor
 
 import torchesegeta as te
 from torchesegeta.sweeps import NEEDS_SCORE, Noise, Path, Read, Request, Sample, Sweep, run_sweep
-from torchesegeta.sweeps.chunks import Chunks, is_out_of_memory
+from torchesegeta.sweeps.chunks import CPU_VOXELS, Chunks, is_out_of_memory
 from torchesegeta.sweeps.memory import PeakMemory
 
 from .counting import IMAGE, LAYERS, CountingNet, run, session_of
@@ -142,7 +142,7 @@ def test_progress_counts_points() -> None:
 def test_chunk_sizes() -> None:
     cpu = torch.device("cpu")
     assert Chunks(10, cpu).size == 8
-    assert Chunks(2**16, cpu).size == 4
+    assert Chunks(CPU_VOXELS // 4, cpu).size == 4
     assert Chunks(2**20, cpu).size == 1
     assert Chunks(2**20, cpu, 5).size == 5
     assert [len(chunk) for chunk in Chunks(10, cpu, 4).split(10)] == [4, 4, 2]
