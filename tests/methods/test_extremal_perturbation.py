@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +24,8 @@ from torchesegeta.types import Attribution
 SIZES = {2: (26, 30), 3: (14, 16, 18)}
 STARTS = {2: (5, 12), 3: (3, 6, 8)}
 SIDE = {2: 9, 3: 7}
+SHARE_OF_CHANGE = 0.05
+"""How much more or less of the score's change a mask may reach: the tolerance of the published masks' entries."""
 
 
 class Finder(nn.Module):
@@ -102,6 +105,35 @@ def test_map_is_the_mean_of_the_masks_which_do_not_depend_on_each_other() -> Non
         alone = explained(Finder(2), image, areas=[area], steps=20)
         torch.testing.assert_close(values_of(alone), both.arrays[f"mask {area:g}"], rtol=1e-4, atol=1e-4)
     assert torch.equal(values_of(both), values_of(explained(Finder(2), image, areas=[0.1, 0.3], steps=20)))
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_nested_masks_go_on_from_the_next_larger_and_reach_as_much(dims: int) -> None:
+    image, _ = scene(dims)
+    areas, passes = [0.02, 0.05, 0.1], {False: 3 * 150, True: 150 + 2 * 38}
+    found = {nested: explained(Finder(dims), image, areas=areas, nested=nested) for nested in (False, True)}
+    for nested, one in found.items():
+        assert one.passes["backward"] == passes[nested], one.reason
+    change = found[True].measures["score_of_image"] - found[True].measures["score_of_perturbed"]
+    for area in areas:
+        reached = [found[nested].measures[f"score_at_area_{area:g}"] for nested in (False, True)]
+        assert reached[1] == pytest.approx(reached[0], abs=SHARE_OF_CHANGE * change)
+        assert found[True].measures[f"covered_at_area_{area:g}"] == pytest.approx(area, abs=0.03)
+
+
+@pytest.mark.parametrize("shape", [(26, 30), (14, 16, 18)])
+def test_masks_are_taken_up_where_they_were_left(shape: tuple[int, ...]) -> None:
+    """A mask gives cells back that make nearly the same mask."""
+    masks, inside = SmoothMasks(), torch.zeros(shape)
+    inside[tuple(slice(n // 4, 3 * n // 4) for n in shape)] = 1
+    grid, image = masks.grid(shape), torch.rand(1, *shape)
+    blank = Blank((1, *grid.shape), (("", 0),), image)
+    given = torch.zeros(1, 1, *grid.shape)
+    grid.inner(given)[:] = inside
+    smooth = masks.begin(replace(blank, given=given)).render().detach()
+    again = masks.begin(replace(blank, given=smooth)).render().detach()
+    assert float(smooth.max()) > 0.9 and float(smooth.min()) < 0.1
+    assert float((smooth - again).abs().max()) < 0.2 and float((smooth - again).abs().mean()) < 0.03
 
 
 @torch.no_grad()

@@ -27,6 +27,9 @@ VIEWS: dict[Variant, tuple[float, ...]] = {"preserve": (1.0,), "delete": (-1.0,)
 GROWTH = 16.0
 """Of the area's weight over all steps, where no growth is given."""
 
+REFINING = 0.25
+"""Share of the steps that a mask takes which starts from that of the next larger area."""
+
 LOOSE = 1.5
 """A mask that covers so many times its area has not kept it."""
 
@@ -48,6 +51,11 @@ class ExtremalPerturbation(Method):
         (0.05, 0.1, 0.2), min_length=1, description="Shares of the image that masks cover; one mask each."
     )
     steps: int = Field(800, ge=1, le=100_000, description="Steps for each area: forward and backward passes.")
+    nested: bool = Field(
+        False,
+        description="Only the largest area takes all steps; each smaller one starts from the mask of the next larger "
+        "and takes a quarter. Else every mask starts anew, as published.",
+    )
     variant: Variant = Field(
         "preserve",
         description="Masks whose inside keeps the score (preserve), whose removal costs it (delete), or both (dual).",
@@ -117,7 +125,13 @@ class ExtremalPerturbation(Method):
     def sweeps(self) -> tuple[Sweep, ...]:
         """One optimisation, with a mask for each area."""
         optimiser = Optimiser("sgd", self.learning_rate, momentum=0.9, dampening=0.9)
-        return (Optimise(self.steps, self._masks, optimiser, exposure=self._exposure, pictures=len(self.areas)),)
+        following = len(self.areas) - 1
+        effort = 1 + following * (self._steps(following) / self.steps)
+        return (Optimise(self.steps, self._masks, optimiser, exposure=self._exposure, pictures=effort),)
+
+    def _steps(self, rank: int) -> int:
+        """Those of the area that so many larger ones come before."""
+        return max(1, round(self.steps * REFINING)) if self.nested and rank else self.steps
 
     @property
     def _masks(self) -> SmoothMasks:
@@ -133,12 +147,16 @@ class ExtremalPerturbation(Method):
         """(1, *spatial), from 0 to 1."""
         grid = self._masks.grid(context.shape)
         reward, shape = self._reward(context), (1, *grid.shape)
-        problems = [Problem(f"area {a:g}", reward + self._area(a, grid), shape=shape) for a in self.areas]
-        return Masks(problems, self.areas, self.variant, grid, _ends(context))
+        areas = sorted(self.areas, reverse=True)
+        problems = {
+            area: Problem(f"area {area:g}", reward + self._area(area, grid, steps), shape=shape, steps=steps)
+            for area, steps in ((area, self._steps(rank)) for rank, area in enumerate(areas))
+        }
+        return Masks(problems, self.nested, self.variant, grid, _ends(context))
 
-    def _area(self, share: float, grid: Grid) -> Objective:
+    def _area(self, share: float, grid: Grid, steps: int) -> Objective:
         share *= 1.0 if self.margin else prod(grid.spatial) / prod(grid.shape)
-        return Area(share, self.area_weight, self.area_growth or GROWTH ** (1 / self.steps))
+        return Area(share, self.area_weight, self.area_growth or GROWTH ** (1 / steps))
 
     def _reward(self, context: Context) -> Objective:
         score: Objective = Score() - Rival() if self.reward == "contrastive" else Score()

@@ -44,7 +44,7 @@ class Optimise(Sweep):
         keep: The `last` pictures or, of each, the `best` so far; where transforms make the objective waver, the last.
         patience: When to stop early; None: never.
         tile: Voxels along each axis of the parts that pictures are run in, one after the other; None: whole.
-        pictures: How many a place is expected to make, for plans.
+        pictures: How many a place is expected to make, for plans; one with fewer steps counts for less.
     """
 
     steps: int = 100
@@ -55,7 +55,7 @@ class Optimise(Sweep):
     keep: Literal["last", "best"] = "last"
     patience: Patience | None = None
     tile: int | None = None
-    pictures: int = 1
+    pictures: float = 1
 
     @property
     def count(self) -> int:
@@ -86,7 +86,8 @@ class Optimise(Sweep):
         steps = self.steps if count is None else count
         places = sum(targets if read & NEEDS_SCORE else 1 for read in reads)
         pictures = self.views * self.pictures * places
-        return {"forward": pictures * (steps + 1) + (2 if self.needs_ends else 0), "backward": pictures * steps}
+        ends = 2 if self.needs_ends else 0
+        return {"forward": round(pictures * (steps + 1)) + ends, "backward": round(pictures * steps)}
 
 
 class Pictured(Points):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -26,19 +26,19 @@ class Masks:
     """A readout that has a mask (1, *spatial) made for each area; the map is the mean of those that were made.
 
     Attributes:
-        wanted: A problem for each area.
-        areas: Shares of the image.
+        wanted: A problem for each area, a share of the image; the largest first.
+        nested: Whether each mask starts from that of the next larger area.
         variant: What is shown through a mask.
         grid: What masks are made of.
         ends: Scores of the image and of the hidden image.
     """
 
-    wanted: Sequence[Problem]
-    areas: Sequence[float]
+    wanted: dict[float, Problem]
+    nested: bool
     variant: Variant
     grid: Grid
     ends: dict[str, float]
-    asked: bool = False
+    asked: int = 0
     made: dict[float, Result] = field(default_factory=dict)
     missed: dict[float, Exception] = field(default_factory=dict)
 
@@ -50,12 +50,14 @@ class Masks:
 
     def problems(self) -> Sequence[Problem]:
         """See `Draftsman.problems`."""
-        asked, self.asked = self.asked, True
-        return () if asked else self.wanted
+        first, self.asked = self.asked, self.asked + 1 if self.nested else len(self.wanted)
+        asked = list(self.wanted.values())[first : self.asked]
+        last = next(reversed(self.made.values()), None)
+        return [problem if last is None else replace(problem, start=last.pictures) for problem in asked]
 
     def take(self, result: Result | Missed) -> None:
         """See `Draftsman.take`."""
-        area = self.areas[self.wanted.index(result.problem)]
+        area = next(area for area, problem in self.wanted.items() if problem.name == result.problem.name)
         if isinstance(result, Missed):
             self.missed[area] = result.error
         else:
@@ -81,8 +83,8 @@ class Masks:
 
     @property
     def _done(self) -> list[float]:
-        """Areas that have a mask, in the order they were asked for."""
-        return [area for area in self.areas if area in self.made]
+        """Areas that have a mask, the smallest first."""
+        return sorted(self.made)
 
     def _mask(self, area: float) -> Tensor:
         return self.grid.inner(self.made[area].pictures)[0].clamp(0, 1)

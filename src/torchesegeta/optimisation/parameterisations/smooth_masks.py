@@ -32,7 +32,7 @@ RADIUS = 3
 
 @dataclass(frozen=True)
 class SmoothMasks(Parameterisation):
-    """Masks in [0, 1], larger than the image (see `Grid`), from all cells at 1.
+    """Masks in [0, 1], larger than the image (see `Grid`), from all cells at 1 or from given masks.
 
     Attributes:
         cell: Voxels between the grid's cells; None: the image's size (the geometric mean) / 32 in 2D, / 24 in 3D,
@@ -51,20 +51,27 @@ class SmoothMasks(Parameterisation):
 
     def begin(self, blank: Blank) -> Canvas:
         """See `Parameterisation.begin`."""
-        grid, masks = self.grid(blank.image.shape[1:]), len(blank.names)
-        if isinstance(grid, CoarseGrid):
-            return CoarseCanvas(grid, masks, blank.image)
-        return MaskCanvas(grid, masks, blank.image)
+        grid = self.grid(blank.image.shape[1:])
+        return CoarseCanvas(grid, blank) if isinstance(grid, CoarseGrid) else MaskCanvas(grid, blank)
+
+
+def _start(maximum: SmoothMaximum, masks: Tensor | None, count: int, like: Tensor) -> Tensor:
+    """Cells of masks (B, 1, *shape), or all at 1."""
+    return like.new_ones((count, *maximum.grid.cells)) if masks is None else maximum.cells_of(masks[:, 0].to(like))
+
+
+def _like(blank: Blank) -> Tensor:
+    """Gives the cells dtype and device."""
+    return blank.image.new_empty(0, dtype=torch.promote_types(blank.image.dtype, torch.float32))
 
 
 class MaskCanvas(Canvas):
     """Masks under way, made of cells (masks, *cells)."""
 
-    def __init__(self, grid: Grid, masks: int, image: Tensor) -> None:
-        dtype = torch.promote_types(image.dtype, torch.float32)
-        cells = torch.ones((masks, *grid.cells), dtype=dtype, device=image.device)
-        self.parameters = [cells.requires_grad_()]
-        self.maximum, self.dtype = SmoothMaximum(grid, cells), image.dtype
+    def __init__(self, grid: Grid, blank: Blank) -> None:
+        like = _like(blank)
+        self.maximum, self.dtype = SmoothMaximum(grid, like), blank.image.dtype
+        self.parameters = [_start(self.maximum, blank.given, len(blank.names), like).requires_grad_()]
 
     def render(self) -> Tensor:
         """See `Canvas.render`: (masks, 1, *shape)."""
@@ -81,13 +88,13 @@ class CoarseCanvas(Canvas):
     A step along parameters that are a factor s smaller than the cells moves the cells by s² times as much.
     """
 
-    def __init__(self, grid: CoarseGrid, masks: int, image: Tensor) -> None:
-        self.grid, nodes = grid, grid.nodes
-        self.scale, self.dtype = sqrt(prod(nodes.cells) / CELLS[2] ** 2), image.dtype
-        dtype = torch.promote_types(image.dtype, torch.float32)
-        start = torch.full((masks, *nodes.cells), 1 / self.scale, dtype=dtype, device=image.device)
-        self.parameters = [start.requires_grad_()]
-        self.maximum = SmoothMaximum(nodes, start)
+    def __init__(self, grid: CoarseGrid, blank: Blank) -> None:
+        self.grid, nodes, like = grid, grid.nodes, _like(blank)
+        self.scale, self.dtype = sqrt(prod(nodes.cells) / CELLS[2] ** 2), blank.image.dtype
+        self.maximum = SmoothMaximum(nodes, like)
+        at_nodes = (slice(None), slice(None), *(slice(None, None, grid.cell),) * len(nodes.shape))
+        given = None if blank.given is None else blank.given[at_nodes]
+        self.parameters = [(_start(self.maximum, given, len(blank.names), like) / self.scale).requires_grad_()]
 
     def render(self) -> Tensor:
         """See `Canvas.render`: (masks, 1, *shape)."""

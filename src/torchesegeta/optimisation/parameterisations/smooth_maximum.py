@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import torch
@@ -25,6 +25,8 @@ PLATEAU = 0.5
 """Share of the radius up to which the kernel is 1."""
 SLOPE = 2.0
 """Of its fall beyond."""
+TELLING = 0.5
+"""Least kernel where a mask tells how high a cell is."""
 TERMS = 2**19
 """Terms at a time: as many as caches hold."""
 
@@ -50,11 +52,30 @@ class SmoothMaximum:
     def __call__(self, cells: Tensor) -> Tensor:
         """(B, *cells), from 0 to 1, to (B, *shape); differentiable once."""
         before = self.grid.reach - self.grid.own_cell(0)
-        lengths = [blocks + 2 * self.grid.reach for blocks in self.blocks]
-        sides = [(before, n - before - have) for n, have in zip(lengths, cells.shape[1:], strict=True)]
+        sides = [(before, n - before - have) for n, have in zip(self._padded, cells.shape[1:], strict=True)]
         padded = functional.pad(cells, [*chain.from_iterable(reversed(sides))])
         pooled: Tensor = _Pooled.apply(padded.flatten(1), self)  # type: ignore[no-untyped-call]
         return self._in_place(pooled)
+
+    def cells_of(self, masks: Tensor) -> Tensor:
+        """Cells (B, *cells) that masks (B, *shape) may be made of: the highest that the mask allows all around.
+
+        Around a cell a mask is at least the cell times the kernel; where the kernel is small, the smooth maximum is much
+        below that, and says nothing.
+        """
+        apart = self._apart(masks)
+        lowest = masks.new_ones((len(masks), prod(self._padded)))
+        for kernel, index in zip(self.kernel, self.index, strict=True):
+            over = (apart / kernel[:, None]).masked_fill(kernel[:, None] < TELLING, inf).amin(1)
+            lowest.scatter_reduce_(1, index.expand(len(masks), -1), over, "amin")
+        before = self.grid.reach - self.grid.own_cell(0)
+        own = (slice(before, before + have) for have in self.grid.cells)
+        return lowest.view(len(masks), *self._padded)[(slice(None), *own)]
+
+    @property
+    def _padded(self) -> list[int]:
+        """Cells along each axis, with those that only blocks at the border look at."""
+        return [blocks + 2 * self.grid.reach for blocks in self.blocks]
 
     def terms(self, padded: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Cell · kernel, (B, some neighbours, places, blocks), with the kernel and index of these neighbours."""
@@ -76,8 +97,21 @@ class SmoothMaximum:
         apart = pooled.view(len(pooled), *(cell,) * dims, *self.blocks)
         order = chain.from_iterable((1 + dims + axis, 1 + axis) for axis in range(dims))
         whole = apart.permute(0, *order).reshape(len(pooled), *(cell * n for n in self.blocks))
-        first = (self.grid.offset - self.grid.margin) % cell
-        return whole[(slice(None), *(slice(first, first + size) for size in self.grid.shape))]
+        return whole[(slice(None), *(slice(self._first, self._first + size) for size in self.grid.shape))]
+
+    def _apart(self, masks: Tensor) -> Tensor:
+        """(B, *shape) to (B, places, blocks); infinite where blocks go on beyond the mask."""
+        cell, first = self.grid.cell, self._first
+        sides = [(first, cell * n - first - size) for n, size in zip(self.blocks, self.grid.shape, strict=True)]
+        whole = functional.pad(masks, [*chain.from_iterable(reversed(sides))], value=inf)
+        tiled = whole.view(len(masks), *chain.from_iterable((n, cell) for n in self.blocks))
+        blocks, places = range(1, 2 * self.dims, 2), range(2, 2 * self.dims + 1, 2)
+        return tiled.permute(0, *places, *blocks).reshape(len(masks), cell**self.dims, -1)
+
+    @property
+    def _first(self) -> int:
+        """Where in its block the mask's first voxel stands."""
+        return (self.grid.offset - self.grid.margin) % self.grid.cell
 
 
 def _kernel(grid: Grid, dims: int) -> Tensor:
