@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import threading
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +46,7 @@ class RayCluster:
         from torchesegeta.execute.cluster.results import Results
 
         self.level = level
+        self._idle: list[Any] = []
         self._ours = _connect(executor.address)
         try:
             self.places = Places(config.execution, executor)
@@ -68,20 +68,25 @@ class RayCluster:
         """A worker."""
         from torchesegeta.execute.cluster.hand import RayHand
 
-        return RayHand(partial(self._place, number), self.places, self.results)
+        return RayHand(number, self._relay(), self._idle.append, self.places, self.results)
 
-    def _place(self, number: int) -> Any:
+    def _relay(self) -> Any:
+        """One that has no worker any more, or a new one, which waits for a place."""
+        if self._idle:
+            return self._idle.pop()
         import ray
 
         from torchesegeta.execute.cluster.relay import Relay
 
         options: dict[str, Any] = {"max_concurrency": THREADS, "scheduling_strategy": "SPREAD", **self.places.needs}
-        return ray.remote(Relay).options(**options).remote(self.config, self.level, number, self.results.sent)
+        return ray.remote(Relay).options(**options).remote(self.config, self.level, self.results.sent)
 
     def close(self) -> None:
         """Leave the cluster; one that was started for this run ends."""
         import ray
 
+        for relay in self._idle:
+            ray.kill(relay)
         if self._ours:
             ray.shutdown()
 

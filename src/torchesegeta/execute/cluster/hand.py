@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from multiprocessing import Pipe
 from typing import Any
 
@@ -32,18 +31,22 @@ class RayHand:
     """A worker beside its relay, which is a Ray actor. A thread follows the relay and fills a pipe.
 
     Args:
-        hire: Asks Ray for the relay.
+        number: Which of the run's workers it is.
+        relay: Without a worker; it waits for a place on a node, or has one.
+        give_back: Gets the relay when the worker is gone and it is not.
         places: Of the cluster.
         results: Where what comes from the node goes.
     """
 
-    def __init__(self, hire: Callable[[], Any], places: Places, results: Results) -> None:
-        self._hire, self._places, self._results = hire, places, results
+    def __init__(
+        self, number: int, relay: Any, give_back: Callable[[Any], None], places: Places, results: Results
+    ) -> None:
+        self._number, self._relay, self._give_back = number, relay, give_back
+        self._places, self._results = places, results
         self._ours, self._theirs = Pipe()
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._over = threading.Event()
-        self._reporting = False
-        self._relay: Any = None
+        self._reporting = self._is_lost = False
         self._host = ""
         self.ended = self.blameless = False
         self.death = "the worker ended"
@@ -54,8 +57,7 @@ class RayHand:
         return [self._ours]
 
     def start(self) -> None:
-        """Ask for a place; Ray may have none now."""
-        self._relay = self._hire()
+        """Begin as soon as there is a place."""
         self._thread.start()
 
     def send(self, command: Command) -> None:
@@ -64,7 +66,7 @@ class RayHand:
             self._relay.send.remote(command)
         else:
             self._reporting = True
-            self._end_relay()
+            self._end()
             threading.Thread(target=self._report, daemon=True).start()
 
     def messages(self) -> Iterator[Message]:
@@ -77,16 +79,26 @@ class RayHand:
 
     def kill(self) -> None:
         """End it, whatever it is doing."""
-        self._end_relay()
-        self._thread.join(POLITE)
+        if not self._reporting:
+            self._end()
         self._ours.close()
 
-    def _end_relay(self) -> None:
+    def _end(self) -> None:
+        """End the worker; its relay stays for the next, if there is any."""
         self._over.set()
-        if self._host and not self.ended:
-            with suppress(RayError):  # where it is lost or busy, the next line ends it
-                ray.get(self._relay.end.remote(), timeout=POLITE)
-        ray.kill(self._relay)
+        free = bool(self._host) and not self._is_lost and self._is_freed()
+        if not free:
+            ray.kill(self._relay)
+        self._thread.join(POLITE)
+        if free:
+            self._give_back(self._relay)
+
+    def _is_freed(self) -> bool:
+        try:
+            ray.get(self._relay.end.remote(), timeout=POLITE)
+        except RayError:
+            return False
+        return True
 
     def _follow(self) -> None:
         """Until the worker ends."""
@@ -105,15 +117,15 @@ class RayHand:
 
     def _is_placed(self) -> bool:
         """Wait for a place; say so where there is none, or the worker cannot be started there."""
-        begun = self._relay.begin.remote()
-        while not ray.wait([begun], timeout=LOOK)[0]:
+        host = self._relay.prepare.remote(self._number)
+        while not ray.wait([host], timeout=LOOK)[0]:
             if self._over.is_set():
                 return False
             if self._places.waited_enough:
                 self._say({"kind": "refused", "text": self._places.none()})
                 return False
         try:
-            self._host = ray.get(begun)
+            self._host = ray.get(host)
         except RayError as error:
             if isinstance(error, RayActorError) and not error.actor_init_failed:
                 raise
@@ -123,6 +135,7 @@ class RayHand:
 
     def _explain(self, error: RayActorError) -> None:
         """Tell a lost node, which is no fault of the job, from a relay that was ended on a node that lives."""
+        self._is_lost = True
         self.blameless = not self._places.knows_that_only_the_process_died(error)
         if self.blameless:
             self.death = f"{LOST} ({self._host})" if self._host else LOST

@@ -7,14 +7,14 @@ on to tell of it, and a relay that is gone means that the node is lost.
 from __future__ import annotations
 
 import json
-import shutil
 import socket
-import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 
 from torchesegeta.execute.cluster.outbox import Outbox
+from torchesegeta.execute.cluster.scratch import Scratch
 from torchesegeta.execute.events import Command, Message
 from torchesegeta.execute.log import Level
 from torchesegeta.execute.process import WorkerProcess
@@ -42,51 +42,77 @@ class News:
 
 
 class Relay:
-    """A worker on a node, and a folder there for as long as it lives.
+    """Has one worker after the other on its node, and stays, so that only the first waits for torch to be imported.
 
     Args:
         config: The config as JSON, its paths absolute.
         level: The least that is logged.
-        number: Which of the run's workers it is.
-        sends: Whether the files that it writes are sent; else it writes into the run folder.
+        sends: Whether the files that workers write are sent; else they write into the run folder.
     """
 
-    def __init__(self, config: str, level: Level, number: int, sends: bool) -> None:
-        self.scratch = Path(tempfile.mkdtemp(prefix="esegeta-"))
-        content = json.loads(config)
-        self.outbox = Outbox(self.scratch / "run") if sends else None
-        if self.outbox is not None:
-            content["output"] = str(self.outbox.folder)
-        path, self.log = self.scratch / "config.json", self.scratch / LOG
-        path.write_text(json.dumps(content), encoding="utf-8")
-        self.log.touch()
-        self._read = 0
-        self.worker = WorkerProcess(str(path), level, number, self.log)
+    def __init__(self, config: str, level: Level, sends: bool) -> None:
+        self.config, self.level, self.sends = config, level, sends
+        self.post: Post | None = None
 
-    def begin(self) -> str:
-        """Let the worker begin to plan; gives the node's name."""
-        self.worker.start()
+    def prepare(self, number: int) -> str:
+        """Make ready for the worker of a number; gives the node's name."""
+        self.post = Post(self.config, self.level, number, self.sends)
         return socket.gethostname()
 
     def send(self, command: Command) -> None:
         """Give the worker something to do."""
-        self.worker.send(command)
+        self._post.worker.send(command)
 
     def sees(self, path: str) -> bool:
         """Whether there is such a file on this node."""
         return Path(path).exists()
 
     def listen(self) -> News:
-        """Wait until something happens."""
+        """Wait until something happens; the first time, let the worker begin to plan."""
+        return self._post.listen()
+
+    def end(self) -> None:
+        """End the worker, and leave nothing on the node."""
+        self._post.end()
+
+    @property
+    def _post(self) -> Post:
+        assert self.post is not None, "there is a worker"
+        return self.post
+
+
+class Post:
+    """A worker and its folder on the node."""
+
+    def __init__(self, config: str, level: Level, number: int, sends: bool) -> None:
+        self.scratch = Scratch()
+        folder, content = self.scratch.folder, json.loads(config)
+        self.outbox = Outbox(folder / "run") if sends else None
+        if self.outbox is not None:
+            content["output"] = str(self.outbox.folder)
+        path, self.log = folder / "config.json", folder / LOG
+        path.write_text(json.dumps(content), encoding="utf-8")
+        self.log.touch()
+        self._read, self._begun = 0, False
+        self.worker = WorkerProcess(str(path), level, number, self.log)
+
+    def listen(self) -> News:
+        """Wait until something happens; the first time, let the worker begin to plan."""
+        if not self._begun:
+            self._begun = True
+            self.worker.start()
         wait(self.worker.signs)
         messages = list(self.worker.messages())
         death = self.worker.death if self.worker.ended else None
-        files: dict[str, bytes] = {}
-        if self.outbox is not None and messages:
-            files = self.outbox.collect()
-            if any(message["kind"] in IDLE for message in messages):
-                self.outbox.clear()
-        return News(messages, self._logged(), files, death)
+        return News(messages, self._logged(), self._collected(messages), death)
+
+    def _collected(self, messages: Sequence[Message]) -> dict[str, bytes]:
+        if self.outbox is None or not messages:
+            return {}
+        files = self.outbox.collect()
+        if any(message["kind"] in IDLE for message in messages):
+            self.outbox.clear()
+        return files
 
     def _logged(self) -> bytes:
         with self.log.open("rb") as stream:
@@ -98,4 +124,4 @@ class Relay:
     def end(self) -> None:
         """End the worker, and leave nothing on the node."""
         self.worker.kill()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.remove()
