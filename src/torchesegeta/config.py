@@ -98,9 +98,8 @@ class ExecutionConfig(Strict):
         if not isinstance(value, RayExecutor):
             return value
         if devices not in (("auto",), ("cpu",), ("cuda",)):
-            raise ValueError(
-                f"Ray gives every worker its device: 'devices' may be 'auto', 'cpu' or 'cuda', not {devices}"
-            )
+            named = ", ".join(map(repr, devices))
+            raise ValueError(f"Ray gives every worker its device: 'devices' may be 'auto', 'cpu' or 'cuda', not {named}")
         if several and devices == ("cpu",):
             raise ValueError("'workers_per_device' is for GPUs; 'cpus_per_worker' says how many workers share CPUs")
         return value

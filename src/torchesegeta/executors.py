@@ -49,10 +49,3 @@ class RayExecutor(Strict):
 
 
 Executor = Annotated[LocalExecutor | RayExecutor, Field(discriminator="kind")]
-
-
-def name_of(executor: LocalExecutor | RayExecutor) -> str:
-    """The executor in words: "local", "Ray at auto", "Ray on this machine"."""
-    if isinstance(executor, LocalExecutor):
-        return "local"
-    return f"Ray at {executor.address}" if executor.address else "Ray on this machine"

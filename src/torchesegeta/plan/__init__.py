@@ -2,7 +2,7 @@
 
 from torchesegeta.plan.estimate import Estimate, estimate
 from torchesegeta.plan.images import PlannedImage, name_images
-from torchesegeta.plan.plan import Plan, check_config, planned, threads, workers
+from torchesegeta.plan.plan import Plan, check_config, on_this_machine, planned, threads, workers
 
 __all__ = [
     "Estimate",
@@ -11,6 +11,7 @@ __all__ = [
     "check_config",
     "estimate",
     "name_images",
+    "on_this_machine",
     "planned",
     "threads",
     "workers",

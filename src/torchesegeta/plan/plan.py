@@ -152,6 +152,13 @@ def workers(config: RunConfig) -> list[str]:
     return devices * execution.workers_per_device
 
 
+def on_this_machine(config: RunConfig) -> RunConfig:
+    """The config as it can be planned here: nodes of a cluster may have devices that this machine has not."""
+    if not isinstance(config.execution.executor, RayExecutor):
+        return config
+    return config.model_copy(update={"execution": config.execution.model_copy(update={"devices": ("auto",)})})
+
+
 def threads(config: RunConfig) -> int:
     """CPU threads of each worker: its share of this machine's, or those that a cluster reserves for it."""
     executor = config.execution.executor
