@@ -99,7 +99,9 @@ class ExecutionConfig(Strict):
             return value
         if devices not in (("auto",), ("cpu",), ("cuda",)):
             named = ", ".join(map(repr, devices))
-            raise ValueError(f"Ray gives every worker its device: 'devices' may be 'auto', 'cpu' or 'cuda', not {named}")
+            raise ValueError(
+                f"Ray gives every worker its device: 'devices' may be 'auto', 'cpu' or 'cuda', not {named}"
+            )
         if several and devices == ("cpu",):
             raise ValueError("'workers_per_device' is for GPUs; 'cpus_per_worker' says how many workers share CPUs")
         return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +19,7 @@ from torchesegeta.errors import ConfigError
 from torchesegeta.execute import execute
 from torchesegeta.execute.cluster import outbox, results, scratch
 from torchesegeta.execute.cluster.relay import News
+from torchesegeta.execute.tickets import Blueprint
 from torchesegeta.ledger import LOG
 from torchesegeta.plan import on_this_machine, threads, workers
 
@@ -85,7 +87,8 @@ def places(monkeypatch: pytest.MonkeyPatch, nodes: list[dict[str, float]], **fie
     from torchesegeta.execute.cluster import places as module
 
     monkeypatch.setattr(module, "living_nodes", lambda: [{"Resources": node} for node in nodes])
-    executor = {"kind": "ray", **{k: fields.pop(k) for k in ("workers", "cpus_per_worker", "wait_s") if k in fields}}
+    executor: dict[str, Any] = {"kind": "ray"}
+    executor |= {name: fields.pop(name) for name in ("workers", "cpus_per_worker", "wait_s") if name in fields}
     execution = ExecutionConfig.model_validate({**fields, "executor": executor})
     return module.Places(execution, execution.executor)  # type: ignore[arg-type]
 
@@ -146,6 +149,31 @@ def test_what_comes_is_kept_under_its_name(tmp_path: Path) -> None:
     assert (tmp_path / "maps/a.nii.gz").read_bytes() == b"two\n"
 
 
+def test_nodes_that_would_make_other_maps_are_refused(tmp_path: Path) -> None:
+    kept = results.Results(tmp_path / "run", sent=False)
+
+    def plan(checkpoint: str, torch: str) -> Blueprint:
+        identity, about = {"files": {"model.checkpoint": checkpoint}}, {"versions": {"torch": torch}}
+        return Blueprint(tmp_path / "run", identity, about, [], [], {}, [], None, [])
+
+    kept.received(plan("1f", "2.13"), "node1")
+    kept.received(plan("1f", "2.13"), "node2")
+    with pytest.raises(ConfigError, match="node3 has another model.checkpoint, another torch than node1"):
+        kept.received(plan("2e", "2.12"), "node3")
+
+
+def test_a_plan_from_elsewhere_is_of_this_folder(tmp_path: Path) -> None:
+    about = {"versions": {}, "config": {"output": "/tmp/x/run", "seed": 0}}
+    sent = Blueprint(Path("/tmp/x/run"), {"files": {}, "seed": 0}, about, [], [], {}, [], None, [])
+    kept = results.Results(tmp_path / "run", sent=True)
+    received = kept.received(sent, "node1")
+    assert received.folder == tmp_path / "run" and received.about["config"]["output"] == str(tmp_path / "run")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/run.json").write_text('{"schema": 1, "identity": {"files": {}, "seed": 1}}')
+    with pytest.raises(ConfigError, match="holds a run that differs in seed; choose another folder"):
+        kept.received(sent, "node1")
+
+
 def test_a_node_that_does_not_see_the_folder_is_refused(tmp_path: Path) -> None:
     kept = results.Results(tmp_path / "run", sent=False)
     with pytest.raises(ConfigError, match='output: node7 does not see .* "results": "objects"'):
@@ -156,8 +184,7 @@ def test_a_node_that_does_not_see_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_folder_of_a_killed_relay_goes_with_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scratch.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     lives, dead = scratch.Scratch(), scratch.Scratch()
     dead._lock.close()
     third = scratch.Scratch()

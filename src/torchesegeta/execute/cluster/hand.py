@@ -162,7 +162,7 @@ class RayHand:
         if message["kind"] != "planned":
             return message
         try:
-            blueprint = self._results.received(message["blueprint"])
+            blueprint = self._results.received(message["blueprint"], self._host)
             self._results.check_shared(self._sees, self._host)
         except EsegetaError as error:
             return {"kind": "refused", "text": str(error)}

@@ -24,6 +24,7 @@ class Results:
 
     def __init__(self, folder: Path, sent: bool) -> None:
         self.folder, self.sent = folder, sent
+        self._first: tuple[str, Blueprint] | None = None
 
     def add(self, news: News) -> None:
         """Take in what came from a node. A log that cannot be written costs no map.
@@ -38,18 +39,28 @@ class Results:
             with suppress(OSError), (self.folder / LOG).open("ab") as stream:
                 stream.write(news.log)
 
-    def received(self, blueprint: Blueprint) -> Blueprint:
+    def received(self, blueprint: Blueprint, host: str) -> Blueprint:
         """A plan that was made on a node, as if it had been made here.
 
         Raises:
-            ConfigError: The folder holds another run.
-            StoreError: It holds a damaged run.
+            ConfigError: The folder holds another run, or the node would make other maps than the first did.
+            StoreError: The folder holds a damaged run.
         """
+        self._check_same(blueprint, host)
         if not self.sent:
             return blueprint
         check_folder(self.folder, blueprint.identity)
         config = {**blueprint.about["config"], "output": str(self.folder)}
         return replace(blueprint, folder=self.folder, about={**blueprint.about, "config": config})
+
+    def _check_same(self, blueprint: Blueprint, host: str) -> None:
+        """Refuse a node that has other files under the config's paths, or other versions."""
+        self._first = self._first or (host, blueprint)
+        other, before = self._first
+        mine, theirs = ({**plan.identity["files"], **plan.about["versions"]} for plan in (blueprint, before))
+        different = [name for name, value in mine.items() if theirs.get(name) != value]
+        if different:
+            raise ConfigError(f"{host} has another {', another '.join(different)} than {other}")
 
     def check_shared(self, sees: Callable[[str], bool], host: str) -> None:
         """Refuse a node that would write its files where nobody finds them.
