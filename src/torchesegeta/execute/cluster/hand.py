@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from multiprocessing import Pipe
 from typing import Any
 
@@ -14,7 +15,7 @@ import ray
 from ray.exceptions import RayActorError, RayError
 
 from torchesegeta.errors import EsegetaError, StoreError
-from torchesegeta.execute.cluster.places import Places
+from torchesegeta.execute.cluster.places import Places, has_lost_its_node
 from torchesegeta.execute.cluster.relay import News
 from torchesegeta.execute.cluster.results import Results
 from torchesegeta.execute.events import Command, Message, RunJob
@@ -47,7 +48,7 @@ class RayHand:
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._over = threading.Event()
         self._reporting = self._is_lost = False
-        self._host = ""
+        self._host = self._node = ""
         self.ended = self.blameless = False
         self.death = "the worker ended"
 
@@ -109,6 +110,8 @@ class RayHand:
                         pass
         except RayActorError as error:
             self._explain(error)
+        except RayError as error:
+            self.death = f"the worker on {self._host} cannot be followed: {_last_line(error)}"
         except (EOFError, OSError):
             pass  # nobody listens any more
         finally:
@@ -117,15 +120,15 @@ class RayHand:
 
     def _is_placed(self) -> bool:
         """Wait for a place; say so where there is none, or the worker cannot be started there."""
-        host = self._relay.prepare.remote(self._number)
-        while not ray.wait([host], timeout=LOOK)[0]:
+        place = self._relay.prepare.remote(self._number)
+        while not ray.wait([place], timeout=LOOK)[0]:
             if self._over.is_set():
                 return False
             if self._places.waited_enough:
                 self._say({"kind": "refused", "text": self._places.none()})
                 return False
         try:
-            self._host = ray.get(host)
+            self._host, self._node = ray.get(place)
         except RayError as error:
             if isinstance(error, RayActorError) and not error.actor_init_failed:
                 raise
@@ -136,7 +139,7 @@ class RayHand:
     def _explain(self, error: RayActorError) -> None:
         """Tell a lost node, which is no fault of the job, from a relay that was ended on a node that lives."""
         self._is_lost = True
-        self.blameless = not self._places.knows_that_only_the_process_died(error)
+        self.blameless = has_lost_its_node(self._node, error)
         if self.blameless:
             self.death = f"{LOST} ({self._host})" if self._host else LOST
         else:
@@ -182,10 +185,11 @@ class RayHand:
     def _report(self) -> None:
         command = [sys.executable, "-c", REPORT, "report", str(self._results.folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            self._say({"kind": "reported", "text": done.stdout.strip()})
-        else:
-            self._say({"kind": "broken", "text": f"the report cannot be written: {done.stderr.strip()}"})
+        with suppress(OSError):  # nobody listens any more
+            if done.returncode == 0:
+                self._say({"kind": "reported", "text": done.stdout.strip()})
+            else:
+                self._say({"kind": "broken", "text": f"the report cannot be written: {done.stderr.strip()}"})
 
 
 def _last_line(error: Exception) -> str:

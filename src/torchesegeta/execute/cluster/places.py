@@ -82,9 +82,15 @@ class Places:
         here = _sum(living_nodes())
         return f"the cluster has no place for a worker, which needs {wanted} on a node; all nodes have {here}"
 
-    def knows_that_only_the_process_died(self, error: RayActorError) -> bool:
-        """Whether the node of an actor lives that does not: Ray says so, since its other processes there told it."""
-        return not isinstance(error, ActorUnavailableError) and "node" not in _cause(error)
+
+def has_lost_its_node(node: str, error: RayActorError) -> bool:
+    """Whether more than an actor's process is gone. Ray tells of a dead process only where its node lives to say so.
+
+    Args:
+        node: The actor's.
+        error: What was said of the actor.
+    """
+    return isinstance(error, ActorUnavailableError) or all(other["NodeID"] != node for other in living_nodes())
 
 
 def living_nodes() -> list[Node]:
@@ -95,7 +101,3 @@ def living_nodes() -> list[Node]:
 def _sum(nodes: Sequence[Node]) -> str:
     sums = {kind: sum(node["Resources"].get(kind, 0) for node in nodes) for kind in ("CPU", "GPU")}
     return f"{sums['CPU']:g} CPUs and {sums['GPU']:g} GPUs"
-
-
-def _cause(error: RayActorError) -> str:
-    return str(error).partition("The actor is dead because ")[2].partition("Worker exit")[0]

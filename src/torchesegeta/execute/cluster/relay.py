@@ -54,10 +54,12 @@ class Relay:
         self.config, self.level, self.sends = config, level, sends
         self.post: Post | None = None
 
-    def prepare(self, number: int) -> str:
-        """Make ready for the worker of a number; gives the node's name."""
+    def prepare(self, number: int) -> tuple[str, str]:
+        """Make ready for the worker of a number; gives the node's name, and what Ray calls it."""
+        import ray
+
         self.post = Post(self.config, self.level, number, self.sends)
-        return socket.gethostname()
+        return socket.gethostname(), ray.get_runtime_context().get_node_id()
 
     def send(self, command: Command) -> None:
         """Give the worker something to do."""
