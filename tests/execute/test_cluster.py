@@ -120,6 +120,15 @@ def test_what_hangs_or_kills_its_process_costs_itself(
     assert not list(project.output.rglob(".part-*"))
 
 
+def test_a_run_that_gets_no_place_says_so(project: Project, cluster: Any) -> None:
+    outcome, _ = run(config(project, cluster, executor={"workers": 1, "cpus_per_worker": 9, "wait_s": 1}))
+    assert outcome.state == "refused"
+    assert outcome.text.startswith(
+        "the cluster has no place for a worker, which needs 9 CPUs on a node; all nodes have "
+    )
+    assert not project.output.exists()
+
+
 def test_a_killed_head_takes_its_workers_along_and_the_run_resumes(project: Project, cluster: Any) -> None:
     hold = project.folder / "hold"
     hold.touch()

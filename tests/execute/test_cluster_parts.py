@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import sys
 import tempfile
@@ -69,7 +70,7 @@ def test_without_ray_the_user_is_told_how_to_install_it(project: Project, monkey
     assert "pip install 'torchesegeta[cluster]'" in refusal(project)
 
 
-def test_an_address_where_nothing_answers_is_refused_soon(project: Project) -> None:
+def test_an_address_where_nothing_answers_is_refused_soon(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray")
     with closing(socket.socket()) as unused:
         unused.bind(("127.0.0.1", 0))
@@ -77,8 +78,23 @@ def test_an_address_where_nothing_answers_is_refused_soon(project: Project) -> N
         begun = time.monotonic()
         assert refusal(project, address=where).startswith(f"{ADDRESS}: nothing answers at '{where}'")
         assert refusal(project, address=f"ray://{where}").startswith(f"{ADDRESS}: nothing answers at 'ray://{where}'")
-    assert refusal(project, address="auto").startswith(f"{ADDRESS}: no cluster can be reached at 'auto'")
+        monkeypatch.setenv("RAY_ADDRESS", where)
+        assert refusal(project, address="auto").startswith(f"{ADDRESS}: nothing answers at '{where}'")
     assert time.monotonic() - begun < 10
+
+
+def test_what_ray_says_is_handed_on(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+
+    def init(**arguments: Any) -> None:
+        raise ConnectionError("no running instance\nmore")
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    handler = signal.getsignal(signal.SIGTERM)
+    said = refusal(project, address="auto")
+    assert said == f"{ADDRESS}: no cluster can be reached at 'auto': no running instance"
+    assert signal.getsignal(signal.SIGTERM) is handler
 
 
 def places(monkeypatch: pytest.MonkeyPatch, nodes: list[dict[str, float]], **fields: Any) -> Any:

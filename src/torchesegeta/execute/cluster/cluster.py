@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from torchesegeta.config import RunConfig, load_config
 from torchesegeta.errors import ConfigError
 from torchesegeta.execute.log import Level
-from torchesegeta.executors import RayExecutor
+from torchesegeta.executors import ADDRESS, RayExecutor
 
 if TYPE_CHECKING:
     from torchesegeta.execute.process import Hand
@@ -109,8 +109,9 @@ def _connect(address: str | None) -> bool:
         return False
     before = signal.getsignal(signal.SIGTERM)
     own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": STORE} if address is None else {}
-    if address not in (None, "auto"):
-        _need_answer(address)
+    told = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address or ""
+    if ADDRESS.fullmatch(told):
+        _need_answer(told)
     try:
         ray.init(address=address or "local", logging_level="ERROR", log_to_driver=False, **own)
     except Exception as error:
