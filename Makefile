@@ -40,7 +40,7 @@ bench: .venv/dev
 	touch $@
 
 .venv/dev: .venv/torch pyproject.toml
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[demo,bench,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[demo,bench,cluster,dev]"
 	touch $@
 
 clean:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from torchesegeta.config import ExecutionConfig, ImageConfig, ModelConfig, RunConfig
+from torchesegeta.executors import LocalExecutor, RayExecutor
 from torchesegeta.methods import methods
 from torchesegeta.overview import bounds, default_of, describe_method
 from torchesegeta.patches import Patches
@@ -69,6 +70,8 @@ def config_page() -> str:
         ("`images[]`", ImageConfig),
         ("`patches`", Patches),
         ("`execution`", ExecutionConfig),
+        ("`executor` of kind `local`", LocalExecutor),
+        ("`executor` of kind `ray`", RayExecutor),
         ("`target` of kind `class`", ClassTarget),
         ("`target` of kind `multiclass`", MulticlassTarget),
         ("`target` of kind `threshold`", ThresholdTarget),

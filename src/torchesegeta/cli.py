@@ -66,9 +66,9 @@ def plan(config: ConfigArgument, as_json: JsonOption = False) -> None:
     with _speaking():
         from torchesegeta.config import load_config
         from torchesegeta.overview import plan_rows, print_plan
-        from torchesegeta.plan import planned
+        from torchesegeta.plan import on_this_machine, planned
 
-        with planned(load_config(config)) as planned_run:
+        with planned(on_this_machine(load_config(config))) as planned_run:
             rows = plan_rows(planned_run)
         _print_json(rows) if as_json else print_plan(rows)
 
@@ -97,9 +97,9 @@ def layers(config: ConfigArgument, as_json: JsonOption = False) -> None:
     with _speaking():
         from torchesegeta.config import load_config
         from torchesegeta.overview import layer_rows, print_layers
-        from torchesegeta.plan import planned
+        from torchesegeta.plan import on_this_machine, planned
 
-        with planned(load_config(config)) as planned_run:
+        with planned(on_this_machine(load_config(config))) as planned_run:
             rows = layer_rows(planned_run)
         _print_json(rows) if as_json else print_layers(rows)
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from torchesegeta.errors import ConfigError, unknown
+from torchesegeta.executors import KINDS as EXECUTORS
+from torchesegeta.executors import Executor, LocalExecutor, RayExecutor
 from torchesegeta.patches import Patches
 from torchesegeta.targets import OutputInfo, TargetSpec
 from torchesegeta.targets.base import Activation
@@ -80,6 +82,29 @@ class ExecutionConfig(Strict):
         None, gt=0, allow_inf_nan=False, description="Seconds a run may take, counted anew where it is resumed."
     )
     chunk_size: int | None = Field(None, ge=1, description="Points of a sweep run at once; without: chosen.")
+    executor: Executor = Field(default_factory=LocalExecutor, description="Who runs the workers: see below.")
+
+    @field_validator("executor", mode="before")
+    @classmethod
+    def _known_executor(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("kind") not in EXECUTORS:
+            raise ValueError(unknown("kind", value.get("kind"), EXECUTORS))
+        return value
+
+    @field_validator("executor")
+    @classmethod
+    def _devices_of_a_cluster(cls, value: Executor, info: ValidationInfo) -> Executor:
+        devices, several = info.data.get("devices", ("auto",)), info.data.get("workers_per_device", 1) > 1
+        if not isinstance(value, RayExecutor):
+            return value
+        if devices not in (("auto",), ("cpu",), ("cuda",)):
+            named = ", ".join(map(repr, devices))
+            raise ValueError(
+                f"Ray gives every worker its device: 'devices' may be 'auto', 'cpu' or 'cuda', not {named}"
+            )
+        if several and devices == ("cpu",):
+            raise ValueError("'workers_per_device' is for GPUs; 'cpus_per_worker' says how many workers share CPUs")
+        return value
 
 
 class RunConfig(Strict):
@@ -185,7 +210,7 @@ def parse_config(value: Any, folder: Path) -> RunConfig:
     try:
         config = RunConfig.model_validate(value)
     except ValidationError as error:
-        raise ConfigError(describe(error, kinds=KINDS)) from error
+        raise ConfigError(describe(error, kinds=(*KINDS, *EXECUTORS))) from error
     return _absolute(config, folder)
 
 

@@ -138,6 +138,7 @@ def plan_rows(plan: Plan) -> Row:
         "incompatible": bound.incompatible,
         "device": str(plan.runner.device),
         "workers": workers(plan.config),
+        "executor": plan.config.execution.executor.model_dump(mode="json"),
         "timeout_s": plan.config.execution.timeout_s,
         "jobs": jobs,
         "seconds": round(sum(_in_all(plan, job, cost.seconds) for job, cost in costs), 2),
@@ -168,11 +169,13 @@ def print_plan(plan: Row) -> None:
     _show(table, "")
     images = plan["images"]
     about = f"{len(images)} images, each as above" if len(images) > 1 else images[0]
-    _show(f"Image: {about}. Targets: {', '.join(plan['targets']) or 'none'}. {_workers(plan['workers'])}")
+    _show(f"Image: {about}. Targets: {', '.join(plan['targets']) or 'none'}. {_who(plan)}")
     _show(f"About {in_time(plan['seconds'])} of passes in all; reading, drawing and writing come on top.")
     if len(plan["workers"]) > 1:
         best = max(plan["seconds"] / len(plan["workers"]), max((job["seconds"] for job in plan["jobs"]), default=0))
         _show(f"The workers share them: {in_time(best)} at best, where they do not hold each other up.")
+    if plan["executor"]["kind"] == "ray":
+        _show(f"Time and memory were measured on this machine, on {plan['device']}.")
     if plan["timeout_s"] is not None:
         _show(f"The run ends after {in_time(plan['timeout_s'])} at the latest; what is not begun then has no maps.")
     _show("Memory is that of a whole worker at its peak." if plan["device"] == "cpu" else "Memory is the GPU's.")
@@ -180,6 +183,16 @@ def print_plan(plan: Row) -> None:
         _show(f"note: {reason}")
     for warning in plan["warnings"]:
         _show(f"warning: {warning}")
+
+
+def _who(plan: Row) -> str:
+    """Who runs it: "Workers: 2 on cpu.", "Executor: Ray at auto, 8 workers."."""
+    executor = plan["executor"]
+    if executor["kind"] == "local":
+        return _workers(plan["workers"])
+    count = f"{executor['workers']} workers" if executor["workers"] else "as many workers as its nodes have place for"
+    where = f"at {executor['address']}" if executor["address"] else "on this machine"
+    return f"Executor: Ray {where}, {count}."
 
 
 def _workers(devices: list[str]) -> str:

@@ -108,13 +108,18 @@ class LeavesAHook(Saliency):
 '''
 
 
-def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the methods known to this process and those it starts."""
+def write(folder: Path) -> None:
+    """Put the plug-in where it counts as installed as soon as that folder is searched for modules."""
     information = folder / "faults-1.0.dist-info"
     information.mkdir(parents=True)
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: faults\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text("[torchesegeta.methods]\nfaults = faulty_methods\n")
     (folder / "faulty_methods.py").write_text(SOURCE)
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the methods known to this process and those it starts."""
+    write(folder)
     monkeypatch.syspath_prepend(str(folder))
     registry.methods()  # what is scanned before stays; what this test adds goes with it
     monkeypatch.setattr(registry, "_METHODS", dict(registry._METHODS))

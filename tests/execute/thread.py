@@ -20,6 +20,8 @@ class Gone(BaseException):
 class WorkerThread:
     """Stands in for a worker process."""
 
+    blameless = False
+
     def __init__(self, config: Path, number: int, level: Level = "info") -> None:
         self._ours, self._theirs = Pipe()
         self._thread = threading.Thread(target=self._work, args=(config, level, number), daemon=True)

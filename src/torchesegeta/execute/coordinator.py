@@ -21,6 +21,8 @@ from torchesegeta.execute.tickets import Blueprint, Queue, Ticket
 
 TRIES = 2
 """How often an image is prepared, or a worker started, that takes its process down each time."""
+LOSSES = 3
+"""How often a job's machine may be lost; after that the job is suspected of it."""
 ADVICE = "if memory ran out, a smaller 'chunk_size' or a crop of the image needs less"
 
 Hire: TypeAlias = Callable[[int], Hand]
@@ -43,6 +45,7 @@ class Coordinator:
         self.outcome: Outcome | None = None
         self.number = self.jobs = 0
         self.deaths: Counter[str | int] = Counter()
+        self.losses: Counter[tuple[str, tuple[str, ...]]] = Counter()
         self.lost: dict[int, str] = {}
         self.blueprint: Blueprint
         self.keeper: Keeper | None = None
@@ -251,18 +254,26 @@ class Coordinator:
     def _bury(self, seat: Seat) -> None:
         """A worker has died."""
         death = seat.hand.death
-        if self.keeper is None:
-            self.outcome = Outcome("refused", death)
-        elif seat.reporting:
+        if seat.reporting:
             self.outcome = Outcome("broken", f"{death} while it wrote the report", folder=self.folder)
         elif seat.ready:
             self._replace(seat, death, "failed")
         else:
-            self.deaths[seat.number] += 1
-            if self.deaths[seat.number] < TRIES:
-                self._dismiss(seat)
-            else:
-                self._lose(seat, death)
+            self._bury_a_beginner(seat, death)
+
+    def _bury_a_beginner(self, seat: Seat, death: str) -> None:
+        """A worker has died before it was ready. The first to plan is tried again only where its machine was lost."""
+        self.deaths[seat.number] += 1
+        again = self.deaths[seat.number] < TRIES
+        if self.keeper is None and again and seat.hand.blameless:
+            self._dismiss(seat)
+            self._seat(seat.number)
+        elif self.keeper is None:
+            self.outcome = Outcome("refused", death)
+        elif again:
+            self._dismiss(seat)
+        else:
+            self._lose(seat, death)
 
     def _lose(self, seat: Seat, why: str) -> None:
         """A worker cannot be started."""
@@ -283,6 +294,8 @@ class Coordinator:
         left = ticket.without({label for name, label in self._kept.finished if name == ticket.image})
         if left is None:
             return
+        if seat.hand.blameless and self._try_elsewhere(left, why):
+            return
         if not seat.sweeping:
             self._died_early(left, why, status)
         elif len(ticket.labels) > 1 and not self._late():
@@ -293,6 +306,17 @@ class Coordinator:
         else:
             self._kept.note(f"{why}; going on without {', '.join(left.labels)} for {image}")
             self._kept.give_up([left], status, f"{why} while this method ran{_advice(status)}")
+
+    def _try_elsewhere(self, ticket: Ticket, why: str) -> bool:
+        """A worker's machine was lost: its job is tried again as it is, unless that happens to it again and again."""
+        job = (ticket.image, ticket.labels)
+        self.losses[job] += 1
+        if self.losses[job] >= LOSSES or self._late():
+            return False
+        self._kept.note(f"{why}; {_its(ticket)} tried again")
+        self.queue.put_back([ticket.again()])
+        self.jobs += 1
+        return True
 
     def _died_early(self, ticket: Ticket, why: str, status: str) -> None:
         """A worker died while it read an image, or the model first ran on it."""

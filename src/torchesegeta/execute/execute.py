@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from torchesegeta.errors import EsegetaError
 from torchesegeta.execute.coordinator import Coordinator, Hire
 from torchesegeta.execute.events import Listener
 from torchesegeta.execute.log import Level
@@ -23,12 +28,44 @@ def execute(config: Path, listen: Listener, *, level: Level = "info", hire: Hire
         config: The config file.
         listen: Gets every event.
         level: The least that is logged.
-        hire: Makes workers; None: processes.
+        hire: Makes workers; None: as the config's executor says.
 
     Returns:
         How it ended; an interrupt by the user is an outcome too.
     """
-    run = Coordinator(hire or partial(WorkerProcess, str(config), level), listen, level)
+    try:
+        with _hiring(config, level) if hire is None else nullcontext(hire) as found:
+            return _run(Coordinator(found, listen, level))
+    except EsegetaError as error:
+        return Outcome("refused", str(error))
+    except KeyboardInterrupt:
+        return Outcome("interrupted", "interrupted")
+
+
+@contextmanager
+def _hiring(config: Path, level: Level) -> Iterator[Hire]:
+    """Makes workers, on this machine unless the config asks for a cluster.
+
+    Raises:
+        ConfigError: The config asks for a cluster, and is wrong.
+    """
+    if _executor(config) != "ray":
+        yield partial(WorkerProcess, str(config), level)
+        return
+    from torchesegeta.execute.cluster import RayCluster
+
+    with closing(RayCluster(config, level)) as cluster:
+        yield cluster.hire
+
+
+def _executor(config: Path) -> Any:
+    """The executor's kind, without torch; None where the config is wrong, which a worker says best."""
+    with suppress(OSError, ValueError, RecursionError, LookupError, TypeError):
+        return json.loads(config.read_text(encoding="utf-8"))["execution"]["executor"]["kind"]
+    return None
+
+
+def _run(run: Coordinator) -> Outcome:
     try:
         outcome = run.go()
     except KeyboardInterrupt:

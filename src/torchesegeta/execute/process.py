@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Protocol
 
 from torchesegeta.execute.events import Command, Message
@@ -33,6 +34,10 @@ class Hand(Protocol):
     def death(self) -> str:
         """How it ended, in words."""
 
+    @property
+    def blameless(self) -> bool:
+        """Whether its end was no fault of its job: the machine it ran on is gone."""
+
     def start(self) -> None:
         """Let it begin to plan."""
 
@@ -53,15 +58,18 @@ class WorkerProcess:
         config: The config file.
         level: The least that is logged.
         number: Which of the run's workers it is.
+        log: What it logs to; None: the run's log.
     """
 
-    def __init__(self, config: str, level: Level, number: int) -> None:
+    blameless = False
+
+    def __init__(self, config: str, level: Level, number: int, log: Path | None = None) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOADED)
         self._ours: Connection
         self._theirs: Connection
         self._ours, self._theirs = context.Pipe(duplex=True)
-        self._process = context.Process(target=work, args=(config, level, number, self._theirs), daemon=True)
+        self._process = context.Process(target=work, args=(config, level, number, self._theirs, log), daemon=True)
         self.ended = False
 
     @property

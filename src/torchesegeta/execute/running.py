@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 
 import torch
 
@@ -21,7 +22,7 @@ from torchesegeta.execute.picture_drawing import draw_pictures
 from torchesegeta.execute.tickets import Blueprint, Ticket
 from torchesegeta.jobs import Job, Task, jobs_for
 from torchesegeta.ledger import LOG, Record, check_folder
-from torchesegeta.plan import Plan, PlannedImage, check_config, planned, workers
+from torchesegeta.plan import Plan, PlannedImage, check_config, planned, threads, workers
 from torchesegeta.precise import run_precisely
 from torchesegeta.store import describe, save_map, write_sidecar
 from torchesegeta.sweeps import Session
@@ -35,7 +36,14 @@ OFTEN = 0.1
 Tell = Callable[[Message], None]
 
 
-def serve(config: RunConfig, level: Level, number: int, ask: Callable[[], Command | None], tell: Tell) -> None:
+def serve(
+    config: RunConfig,
+    level: Level,
+    number: int,
+    ask: Callable[[], Command | None],
+    tell: Tell,
+    log_to: Path | None = None,
+) -> None:
     """Plan a config, and do what is asked until there is nothing more to do.
 
     Args:
@@ -44,6 +52,7 @@ def serve(config: RunConfig, level: Level, number: int, ask: Callable[[], Comman
         number: Which of the run's workers this is.
         ask: Waits for a command; None: there is nothing more to do.
         tell: Gets every message; before the first command nothing is written.
+        log_to: What is logged to; None: the run's log.
 
     Raises:
         ConfigError: The config is wrong, or its folder holds another run.
@@ -55,13 +64,13 @@ def serve(config: RunConfig, level: Level, number: int, ask: Callable[[], Comman
     identity = identify(config)
     check_folder(config.output, identity)
     devices = workers(config)
-    torch.set_num_threads(max(1, torch.get_num_threads() // len(devices)))
+    torch.set_num_threads(threads(config))
     with planned(config, number) as plan:
         tell({"kind": "planned", "blueprint": _blueprint(plan, identity, devices)})
         command = ask()
         if command is None:
             return
-        with logging_to(config.output / LOG, level):
+        with logging_to(log_to or config.output / LOG, level):
             try:
                 _follow(_Worker(plan, tell), command, ask)
             except Exception:

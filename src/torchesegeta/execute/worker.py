@@ -18,7 +18,7 @@ from torchesegeta.execute.events import Command, Message
 from torchesegeta.execute.log import Level
 
 
-def work(config: str, level: Level, number: int, connection: Connection) -> None:
+def work(config: str, level: Level, number: int, connection: Connection, log: Path | None = None) -> None:
     """Serve a coordinator; the entry point of the process.
 
     Args:
@@ -26,6 +26,7 @@ def work(config: str, level: Level, number: int, connection: Connection) -> None
         level: The least that is logged.
         number: Which of the run's workers this is.
         connection: To the coordinator. When nobody listens any more, the process ends.
+        log: What is logged to; None: the run's log.
     """
     _end_with_parent()
 
@@ -43,11 +44,16 @@ def work(config: str, level: Level, number: int, connection: Connection) -> None
         return command
 
     with closing(connection):
-        report_errors(Path(config), level, number, ask, tell)
+        report_errors(Path(config), level, number, ask, tell, log)
 
 
 def report_errors(
-    config: Path, level: Level, number: int, ask: Callable[[], Command | None], tell: Callable[[Message], None]
+    config: Path,
+    level: Level,
+    number: int,
+    ask: Callable[[], Command | None],
+    tell: Callable[[Message], None],
+    log: Path | None = None,
 ) -> None:
     """Serve, and tell what ends it too early: `refused` where it is the config's fault, else `broken`.
 
@@ -57,6 +63,7 @@ def report_errors(
         number: Which of the run's workers this is.
         ask: Waits for a command; None: there is nothing more to do.
         tell: Gets every message.
+        log: What is logged to; None: the run's log.
     """
     from torchesegeta.config import load_config
     from torchesegeta.errors import EsegetaError
@@ -71,7 +78,7 @@ def report_errors(
         tell(message)
 
     try:
-        serve(load_config(config), level, number, ask, note)
+        serve(load_config(config), level, number, ask, note, log)
     except EsegetaError as error:
         tell({"kind": "broken" if planned else "refused", "text": str(error)})
     except MemoryError:

@@ -2,6 +2,17 @@
 
 from torchesegeta.plan.estimate import Estimate, estimate
 from torchesegeta.plan.images import PlannedImage, name_images
-from torchesegeta.plan.plan import Plan, check_config, planned, workers
+from torchesegeta.plan.plan import Plan, check_config, on_this_machine, planned, threads, workers
 
-__all__ = ["Estimate", "Plan", "PlannedImage", "check_config", "estimate", "name_images", "planned", "workers"]
+__all__ = [
+    "Estimate",
+    "Plan",
+    "PlannedImage",
+    "check_config",
+    "estimate",
+    "name_images",
+    "on_this_machine",
+    "planned",
+    "threads",
+    "workers",
+]

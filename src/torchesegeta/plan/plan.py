@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from torchesegeta.config import RunConfig
 from torchesegeta.devices import device_names, torch_device
 from torchesegeta.errors import ConfigError, EsegetaError, IncompatibleError, InputError, ModelError
+from torchesegeta.executors import RayExecutor
 from torchesegeta.inputs import build_transforms
 from torchesegeta.jobs import Job, any_rule, group
 from torchesegeta.models import load_model, load_program, model_dims
@@ -138,10 +140,31 @@ def check_config(config: RunConfig) -> None:
 def workers(config: RunConfig) -> list[str]:
     """The device of each worker; the first workers have different ones.
 
+    On a cluster every worker has one of its own, which is its first; how many there are is known once it is reached.
+
     Raises:
         ConfigError: There is no such device.
     """
-    return device_names(config.execution.devices, where="execution.devices") * config.execution.workers_per_device
+    execution = config.execution
+    devices = device_names(execution.devices, where="execution.devices")
+    if isinstance(execution.executor, RayExecutor):
+        return devices[:1] * (execution.executor.workers or 1)
+    return devices * execution.workers_per_device
+
+
+def on_this_machine(config: RunConfig) -> RunConfig:
+    """The config as it can be planned here: nodes of a cluster may have devices that this machine has not."""
+    if not isinstance(config.execution.executor, RayExecutor):
+        return config
+    return config.model_copy(update={"execution": config.execution.model_copy(update={"devices": ("auto",)})})
+
+
+def threads(config: RunConfig) -> int:
+    """CPU threads of each worker: its share of this machine's, or those that a cluster reserves for it."""
+    executor = config.execution.executor
+    if isinstance(executor, RayExecutor):
+        return executor.cpus_per_worker
+    return max(1, torch.get_num_threads() // len(workers(config)))
 
 
 @contextmanager
