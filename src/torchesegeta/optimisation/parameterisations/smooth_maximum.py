@@ -60,8 +60,8 @@ class SmoothMaximum:
     def cells_of(self, masks: Tensor) -> Tensor:
         """Cells (B, *cells) that masks (B, *shape) may be made of: the highest that the mask allows all around.
 
-        Around a cell a mask is at least the cell times the kernel; where the kernel is small, the smooth maximum is much
-        below that, and says nothing.
+        Around a cell a mask is at least the cell times the kernel; where the kernel is small, the smooth maximum is
+        much below that, and says nothing.
         """
         apart = self._apart(masks)
         lowest = masks.new_ones((len(masks), prod(self._padded)))
