@@ -92,7 +92,7 @@ def picture_rows(pairs: int, quick: bool) -> Iterator[Row]:
     for studio in studios(quick):
         yield from _steps(studio, max(2, pairs // 3), 2 if quick else STEPS)
         yield _sheet(studio, few, 2 if quick else CHANNELS, 1 if quick else 4)
-        yield _areas(studio, few, 2 if quick else STEPS)
+        yield from _areas(studio, few, 4 if quick else STEPS)
 
 
 def _steps(studio: Studio, pairs: int, steps: int) -> Iterator[Row]:
@@ -110,11 +110,14 @@ def _sheet(studio: Studio, pairs: int, count: int, steps: int) -> Row:
     return faster_row(f"{studio.name}: sheet of {count} channels, {steps} steps", "one by one", ratio, 1.5)
 
 
-def _areas(studio: Studio, pairs: int, steps: int) -> Row:
+def _areas(studio: Studio, pairs: int, steps: int) -> Iterator[Row]:
     method = {"name": "extremal_perturbation", "steps": steps}
     alone = _each(studio, [{**method, "areas": [area]} for area in AREAS])
-    ratio = compare(lambda: studio.explain({**method, "areas": AREAS}, studio.late), alone, pairs, warm_up=False)
-    return slower_row(f"{studio.name}: {len(AREAS)} areas in one run, {steps} steps", "a run for each", ratio, 0.5)
+    for how, nested in (("", False), ("nested ", True)):
+        every = {**method, "areas": AREAS, "nested": nested}
+        ratio = compare(lambda every=every: studio.explain(every, studio.late), alone, pairs, warm_up=False)  # type: ignore[misc]
+        what = f"{studio.name}: {len(AREAS)} {how}areas in one run, {steps} steps"
+        yield slower_row(what, "a run for each", ratio, 0.5)
 
 
 def _each(studio: Studio, methods: Sequence[Mapping[str, Any]]) -> Callable[[], None]:
