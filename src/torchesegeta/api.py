@@ -29,7 +29,7 @@ from torchesegeta.targets import OutputInfo, Target, parse_target
 from torchesegeta.targets.base import Activation
 from torchesegeta.tasks import Entry, Wanted, make_tasks, need_default_layer, parse_methods
 from torchesegeta.types import Attribution, Image, Precision
-from torchesegeta.validation import check_agreement, check_patched, describe
+from torchesegeta.validation import check_agreement, describe
 
 ImageLike = Image | Tensor | NDArray[Any] | Path | str
 
@@ -89,7 +89,7 @@ def explain(
         ModelError: The model cannot run the image.
         IncompatibleError: A layer is to be chosen, and none has spatial axes or the target does not fit the output.
     """
-    _check_precision(precision, agreement, patched=patches is not None)
+    _check_precision(precision, agreement)
     parsed = parse_methods([methods] if isinstance(methods, str | Mapping) else methods)
     layers = [layers] if isinstance(layers, str) else layers
     wanted, model, cut = _target(target), as_module(model), _patches(patches)
@@ -155,15 +155,11 @@ class _Drawer:
         return draw(attribution, self.image, prediction=prediction, **given)
 
 
-def _check_precision(precision: object, agreement: bool, *, patched: bool) -> None:
+def _check_precision(precision: object, agreement: bool) -> None:
     try:
         known = TypeAdapter[Precision](Precision).validate_python(precision)
     except ValidationError as error:
         raise ConfigError(describe(error, "precision")) from error
-    try:
-        check_patched(known, patched)
-    except ValueError as error:
-        raise ConfigError(f"precision: {error}") from error
     try:
         check_agreement(known, agreement)
     except ValueError as error:

@@ -18,7 +18,7 @@ from torchesegeta.targets.base import Activation
 from torchesegeta.targets.classes import ClassTarget
 from torchesegeta.targets.parse import KINDS
 from torchesegeta.types import Precision
-from torchesegeta.validation import Strict, check_agreement, check_patched, describe
+from torchesegeta.validation import Strict, check_agreement, describe
 
 
 class ModelConfig(Strict):
@@ -134,12 +134,6 @@ class RunConfig(Strict):
     execution: ExecutionConfig = Field(default_factory=ExecutionConfig)
     notes: tuple[str, ...] = Field((), description="What the reader of the report must know.")
     output: Path = Field(description="The run folder.")
-
-    @field_validator("precision")
-    @classmethod
-    def _whole_or_single(cls, value: Precision, info: ValidationInfo) -> Precision:
-        check_patched(value, info.data.get("patches") is not None)
-        return value
 
     @field_validator("agreement")
     @classmethod

@@ -374,7 +374,9 @@ class _Running:
     def _seed(self, task: Task, place: str | None) -> Seed | None:
         """The seed of a task's place; places that start from the same layer share it."""
         layer = task.method.seed_layer(place)
-        return None if layer is None else self.seeds.setdefault((task.label, layer), Seed(layer, task.method.seeds))
+        if layer is None:
+            return None
+        return self.seeds.setdefault((task.label, layer), Seed(layer, task.method.seeds, task.method.seeds_shares))
 
     def _context(self, place: str | None, target: int | None, cut: Callable[[Tensor], Tensor] | None = None) -> Context:
         """What a readout knows of its place, or of a part of the image."""

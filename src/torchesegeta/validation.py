@@ -114,16 +114,6 @@ def _join(path: str, location: tuple[int | str, ...]) -> str:
     return path
 
 
-def check_patched(precision: Precision, patched: bool) -> None:
-    """Refuse patches in less than float32: the sums over patches are not made for it.
-
-    Raises:
-        ValueError: It is asked for.
-    """
-    if patched and precision != "float32":
-        raise ValueError(f"{precision!r} is not allowed with patches; use 'float32'")
-
-
 def check_agreement(precision: Precision | None, agreement: bool) -> None:
     """Refuse a comparison of float32 with itself.
 

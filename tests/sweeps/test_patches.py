@@ -16,7 +16,7 @@ import torchesegeta as te
 from tests.references.sliding_window import SlidingWindow, starts
 from torchesegeta.errors import ConfigError, ModelError
 from torchesegeta.patches import Patches
-from torchesegeta.sweeps import Runner, Session, prepared
+from torchesegeta.sweeps import Path, Runner, Session, prepared
 from torchesegeta.targets import parse_target
 from torchesegeta.types import Image
 
@@ -174,8 +174,8 @@ def test_excitation_adds_up_to_one(overlap: float) -> None:
         check(mine, theirs)
 
 
-def blended_cam(model: Net, data: Tensor, size: tuple[int, int], blend: str, score: Any) -> Tensor:
-    """Grad-CAM of the layer `pool` of each patch, from its share of the gradient, brought to its grid and blended."""
+def blended(model: Net, data: Tensor, size: tuple[int, int], blend: str, score: Any, make: Any) -> Tensor:
+    """Maps of the layer `act` of each patch, made of its activation and gradient, blended on the image's grid."""
     window = SlidingWindow(model, size, 0.5, blend)
     places = [starts(n, s, 0.5) for n, s in zip(data.shape[1:], size, strict=True)]
     boxes = [tuple(slice(c, c + s) for c, s in zip(corner, size, strict=True)) for corner in product(*places)]
@@ -191,9 +191,13 @@ def blended_cam(model: Net, data: Tensor, size: tuple[int, int], blend: str, sco
         (gradient,) = torch.autograd.grad(
             model.head(functional.relu(model.second(hidden) + hidden)), hidden, cotangent[(..., *box)] * weights
         )
-        cam = (gradient.mean((2, 3), keepdim=True) * hidden).sum(1, keepdim=True).relu()
-        found[(slice(None), *box)] += cam[0].detach() * weights
+        found[(slice(None), *box)] += make(hidden, gradient)[0].detach() * weights
     return found
+
+
+def cam(a: Tensor, g: Tensor) -> Tensor:
+    """Grad-CAM."""
+    return (g.mean((2, 3), keepdim=True) * a).sum(1, keepdim=True).relu()
 
 
 @pytest.mark.parametrize("score", ["logit", "probability"])
@@ -213,7 +217,7 @@ def test_layers_are_blended(score: str) -> None:
             total: Tensor = (values * (predicted == k)).sum()
             return total
 
-        expected = blended_cam(model, data, size, "gaussian", of)
+        expected = blended(model, data, size, "gaussian", of, cam)
         assert one.values is not None, one.reason
         torch.testing.assert_close(one.values, expected, rtol=0, atol=1e-5 * float(expected.max()))
     check(
@@ -225,11 +229,12 @@ def test_layers_are_blended(score: str) -> None:
         assert "blended from 12 patches" in one.warnings[0] and not one.measures
 
 
-def test_layers_over_several_points() -> None:
+@pytest.mark.parametrize("score", ["logit", "probability"])
+def test_layers_over_several_points(score: str) -> None:
     """Patch by patch, each is the layer's conductance within that patch."""
     model, data, size = net(), image((8, 14)), (8, 7)
     methods = [{"name": name, "steps": 5} for name in ("layer_conductance", "internal_influence")]
-    target = {"kind": "region", "class": 1, "box": [[0, 8], [0, 7]]}
+    target = {"kind": "region", "class": 1, "box": [[0, 8], [0, 7]], "score": score}
     maps = te.explain(model, data, methods, target, layers=["second"], patches={"size": size, "overlap": 0})
     alone = te.explain(model, data[..., :7], methods, target, layers=["second"])
     for one, other in zip(maps, alone, strict=True):
@@ -237,10 +242,59 @@ def test_layers_over_several_points() -> None:
         expected = other.values.sum(0, keepdim=True)
         torch.testing.assert_close(one.values[..., :7], expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
         assert not one.values[..., 7:].any()
-    (refused,) = te.explain(
-        model, data, methods[:1], {**target, "score": "probability"}, ["second"], patches={"size": size}
-    )
-    assert refused.status == "incompatible" and "linear" in str(refused.reason)
+
+
+def test_every_point_has_a_prediction_of_its_own_where_scores_are_not_linear() -> None:
+    """Internal influence of a softmax score: at each point of the path the slope of that point's prediction."""
+    model, data, size, target = net(), image(SHAPES[2]), (8, 7), {**PROBABILITIES, "classes": [1]}
+    cut = {"size": size, "overlap": 0.5, "blend": "gaussian"}
+    methods = [{"name": "internal_influence", "steps": 4}, {"name": "integrated_gradients", "steps": 4}]
+    maps = te.explain(model, data, methods, target, ["act"], patches=cut)
+    found = maps.select("internal_influence").values
+    points = Path(steps=4).points(data, "")
+    with torch.no_grad():
+        where = SlidingWindow(model, size, 0.5, "gaussian")(data[None]).argmax(1) == 1
+
+    def score(output: Tensor) -> Tensor:
+        total: Tensor = (output.softmax(1)[:, 1] * where).sum() / where.sum()
+        return total
+
+    expected = torch.zeros(1, *SHAPES[2])
+    for number, weight in enumerate(points.weights):
+        (point,) = points.at(range(number, number + 1))
+        expected += weight * blended(model, point, size, "gaussian", score, lambda a, g: g.sum(1, keepdim=True))
+    assert found is not None, maps.select("internal_influence").reason
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+    alone = te.explain(model, data, methods[1:], target, patches=cut)
+    check(te.Attributions([maps.select("integrated_gradients")]), alone)
+
+
+def test_patches_without_a_slope_are_left_out() -> None:
+    """Of 36 patches a region touches one or four; the others have no gradient, and none is computed."""
+    data, cut = image((18, 18)), {"size": 6, "overlap": 0.5}
+    methods: list[Any] = ["vanilla_backprop", {"name": "smoothgrad", "samples": 3}, {"name": "deeplift", "baseline": 0}]
+    whole = SlidingWindow(net(norm=False), (6, 6), 0.5, "constant")
+    for score in ("logit", "probability"):
+        for box, patches in (([[0, 2], [0, 2]], 1), ([[4, 5], [4, 5]], 4)):
+            target = {"kind": "region", "class": 1, "box": box, "score": score}
+            maps = te.explain(net(norm=False), data, methods, target, patches=cut)
+            check(maps, te.explain(whole, data, methods, target))
+            assert [m.passes["backward"] for m in maps] == [patches, 3 * patches, patches]
+            if score == "logit":
+                assert [m.passes["forward"] for m in maps] == [25 + patches, 3 * patches, 2 * patches]
+
+
+def test_a_target_goes_back_only_where_it_has_a_slope() -> None:
+    data, cut = image((18, 18)), {"size": 3, "overlap": 0.0}
+    whole = SlidingWindow(net(), (3, 3), 0.0, "constant")
+    with torch.no_grad():
+        predicted = whole(data[None]).argmax(1)[0]
+    parts = [predicted[i : i + 3, j : j + 3] for i in range(0, 18, 3) for j in range(0, 18, 3)]
+    maps = te.explain(net(), data, ["vanilla_backprop"], LOGITS, patches=cut, chunk_size=1)
+    assert maps[0].passes["backward"] == sum(len(part.unique()) for part in parts) < 36 * len(maps)
+    check(maps, te.explain(whole, data, ["vanilla_backprop"], LOGITS))
+    both_kinds = te.explain(net(), data, ["layer_activation", "gradcam"], LOGITS, ["act"], patches=cut, chunk_size=1)
+    assert both_kinds[0].passes["forward"] == 36 * 2, "activations are read in every patch"
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -275,10 +329,11 @@ def test_batches_do_not_matter(chunk_size: int) -> None:
 
 def test_passes_count_patches() -> None:
     data, cut = image(SHAPES[2]), {"size": (8, 7), "overlap": 0.5}
-    (linear,) = te.explain(net(), data, ["saliency"], REGION, patches=cut)
+    everywhere = {"kind": "region", "class": 1, "box": [[0, 17], [0, 13]]}
+    (linear,) = te.explain(net(), data, ["saliency"], everywhere, patches=cut)
     assert linear.passes == {"forward": 2 * 12, "backward": 12}
     path = {"name": "integrated_gradients", "steps": 4}
-    (maps,) = te.explain(net(), data, [path], REGION, patches=cut)
+    (maps,) = te.explain(net(), data, [path], everywhere, patches=cut)
     assert maps.passes == {"forward": (2 + 4) * 12, "backward": 4 * 12}
 
 

@@ -123,6 +123,11 @@ class Method(Strict, ABC):
         """How many gradients `seeds` starts."""
         return 1
 
+    @property
+    def seeds_shares(self) -> bool:
+        """Whether `seeds` compares shares of what the whole layer holds; see `Sample.masses`."""
+        return False
+
     def in_image_space(self, layer: str | None) -> bool:
         """Whether the map at a place lies on the image's grid."""
         return layer is None

@@ -54,11 +54,17 @@ class ContrastiveExcitationBackprop(ExcitationMethod):
         """Mass has no sign: a difference goes on in two parts."""
         return 1 if self.normalise else 2
 
+    @property
+    def seeds_shares(self) -> bool:
+        """Both are compared as shares of their own mass."""
+        return self.normalise
+
     def seeds(self, sample: Sample) -> Sequence[tuple[float, Tensor]]:
         """What the target's winners have more than its opposite's."""
         mine, other = need(sample.gradient), need(sample.opposite)
         if self.normalise:
-            return [(1, (_share(mine) - _share(other)).clamp(min=0))]
+            all_mine, all_other = sample.masses or (None, None)
+            return [(1, (_share(mine, all_mine) - _share(other, all_other)).clamp(min=0))]
         difference = mine - other
         return [(1, difference.clamp(min=0)), (-1, -difference.clamp(max=0))]
 
@@ -68,7 +74,8 @@ class ContrastiveExcitationBackprop(ExcitationMethod):
         return single(lambda sample: read(sample).sum(1, keepdim=True).clamp(min=0))
 
 
-def _share(mass: Tensor) -> Tensor:
-    """Mass (B, *layer) scaled to a sum of 1."""
-    total = mass.flatten(1).sum(1).view(-1, *[1] * (mass.ndim - 1))
+def _share(mass: Tensor, whole: float | None) -> Tensor:
+    """Mass (B, *layer) as a share of the whole layer's; None: its own sum."""
+    total = mass.flatten(1).sum(1) if whole is None else mass.new_full((len(mass),), whole)
+    total = total.view(-1, *[1] * (mass.ndim - 1))
     return mass / total.where(total > 0, 1)

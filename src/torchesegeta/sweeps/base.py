@@ -39,7 +39,8 @@ class Read(Flag):
     SEEDED_LAYER_GRADIENT = auto()
     """The same at the request's layer."""
     CONTRAST = auto()
-    """For the seed, at its layer: the gradients of the score and of its negative, which differ under some rules."""
+    """At the seed's layer, without a seed at the request's: the gradients of the score and of its negative, which
+    differ under some rules."""
     SCORE = auto()
     """The score itself; without gradients the pass goes forward only."""
 
@@ -62,6 +63,8 @@ class Sample:
         activation: (B, *layer).
         gradient: (B, *layer), ∂score/∂activation.
         opposite: (B, *layer), what comes back from the negative of the score: under a rule not always −gradient.
+        masses: What `gradient` and `opposite` add up to over the whole layer, where the sample holds a patch's part of
+            it; None: what they add up to themselves.
         change: (B, *layer), the activation's change over each point's span.
         input_change: (B, C, *spatial), the input's change over each point's span; None for sweeps without spans.
         scores: (B,), the target's scores.
@@ -77,6 +80,7 @@ class Sample:
     activation: Tensor | None = None
     gradient: Tensor | None = None
     opposite: Tensor | None = None
+    masses: tuple[float, float] | None = None
     change: Tensor | None = None
     input_change: Tensor | None = None
     scores: Tensor | None = None
@@ -303,10 +307,12 @@ class Seed:
         layer: There.
         make: From a sample of that layer (its activation; for `CONTRAST` also `gradient` and `opposite`) to weights and
             starting gradients (B, *layer): what comes back is their weighted sum.
+        shares: Whether it compares shares of what the whole layer holds, which patches have to find out first.
     """
 
     layer: str
     make: Callable[[Sample], Sequence[tuple[float, Tensor]]]
+    shares: bool = False
 
 
 class Opening(Protocol):

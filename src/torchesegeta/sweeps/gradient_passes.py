@@ -42,9 +42,11 @@ class GradientPasses:
         wanted = any(Read.INPUT_GRADIENT in r.reads for r in requests)
         self.input_change = self.points.input_change(chunk) if wanted else None  # once: points may draw noise for it
         for target, readers, keep in self.readers.by_target(chunk):
+            if target is not None and self.session.is_flat(target):
+                continue
             mine = [reader.request for reader in readers if not reader.failed]
             score = None if target is None or scores is None else scores[:, target]
-            slopes = Slopes(self.session, batch, records, mine, score, keep=keep)
+            slopes = Slopes(self.session, batch, records, mine, score, target, keep=keep)
             for reader in readers:
                 reader.matched, reader.note = self.matched, self.note
                 sample = partial(self._sample, reader.request, chunk, records, changes, slopes)
@@ -153,4 +155,6 @@ class GradientPasses:
             sample.change = changes[layer]
         if Read.LAYER_GRADIENT in reads:
             sample.gradient = slopes.at(layer)
+        if Read.CONTRAST in reads and request.seed is None:
+            sample.gradient, sample.opposite = slopes.at(layer), slopes.opposite_at(layer)
         return sample

@@ -149,7 +149,7 @@ def _graded(
     at_inputs = None
     if known:
         session.runner.count_backward(len(inputs))
-        (at_inputs,) = session.runner.arithmetic.gradients([e for e, _ in known], [inputs], [s for _, s in known])
+        (at_inputs,) = session.runner.gradients([e for e, _ in known], [inputs], [s for _, s in known])
     scores = outcomes.get("score")
     return Look(values.detach(), None if scores is None else scores.detach(), at_pictures, at_inputs)
 

@@ -1,4 +1,4 @@
-"""Peak memory of a sweep."""
+"""Memory: the peak of a sweep, what the machine has left."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from torchesegeta.sweeps.heap import trim_heap
 
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
+_SYSTEM = Path("/proc/meminfo")
+_CONTAINER = Path("/sys/fs/cgroup")
 
 
 class PeakMemory:
@@ -53,3 +55,21 @@ def resident_peak() -> int | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def available() -> int | None:
+    """Bytes of memory that are free, or can be freed without swapping, also where a container sets a limit.
+
+    None where the system does not tell.
+    """
+    if not _SYSTEM.exists():
+        return None
+    lines = dict(line.split(":", 1) for line in _SYSTEM.read_text().splitlines() if ":" in line)
+    free = int(lines["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in lines else None
+    return min(filter(None, [free, _left_to_container()]), default=None)
+
+
+def _left_to_container() -> int | None:
+    with suppress(OSError, ValueError):  # no container, or one without a limit
+        return int((_CONTAINER / "memory.max").read_text()) - int((_CONTAINER / "memory.current").read_text())
+    return None

@@ -126,7 +126,7 @@ def backward_pass(
 
 def _gradients(session: Session, score: Tensor, wanted: list[Any], *, keep: bool) -> list[Tensor | None]:
     try:
-        return session.runner.arithmetic.gradients([score.sum()], wanted, keep=keep)
+        return session.runner.gradients([score.sum()], wanted, keep=keep)
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise
@@ -164,7 +164,7 @@ def seeded_pass(
     sums: list[Tensor | None] = [None] * len(wanted)
     for weight, start in starts:
         session.runner.count_backward(len(start))
-        found = session.runner.arithmetic.gradients([record.edge], wanted, [start], keep=True)
+        found = session.runner.gradients([record.edge], wanted, [start], keep=True)
         parts = [None if f is None else weight * f for f in found]
         sums = [p if s is None else s if p is None else s + p for s, p in zip(sums, parts, strict=True)]
     at_input = sums.pop(0) if batch is not None else None

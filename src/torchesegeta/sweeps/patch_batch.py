@@ -7,9 +7,9 @@ add up.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol
 
 import torch
@@ -38,17 +38,35 @@ class Parts(Protocol):
             weighted: (1, C, *place), its output times the blending weights.
         """
 
+    def slopes(self, place: Box, sample: int) -> Iterator[tuple[int, Tensor]]:
+        """∂score/∂prediction in a place, (C, *place), by number of the score; scores without any may be left out."""
+
 
 @dataclass(frozen=True)
 class Linear:
-    """Parts of scores that are linear in the prediction: the same for all points."""
+    """Parts of scores that are linear in the prediction: the same for all points.
+
+    Attributes:
+        bound: The scores.
+        like: (C, ...), of the prediction's channels and dtype, on its device.
+    """
 
     bound: BoundTarget
+    like: Tensor
 
     def of(self, place: Box, sample: int, weighted: Tensor) -> Tensor:
         """See `Parts.of`."""
         assert self.bound.within is not None
         return self.bound.within(place)(weighted)[0]
+
+    def slopes(self, place: Box, sample: int) -> Iterator[tuple[int, Tensor]]:
+        """See `Parts.slopes`."""
+        shape = [s.stop - s.start for s in place]
+        leaf = self.like.new_zeros(1, len(self.like), *shape).requires_grad_()
+        with torch.enable_grad():
+            scores = self.of(place, sample, leaf)
+        for k, score in enumerate(scores):
+            yield k, torch.autograd.grad(score, leaf, retain_graph=True)[0][0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,35 +75,52 @@ class Cotangents:
 
     Attributes:
         scores: How many there are.
-        slopes: ∂score/∂prediction of the points, (S, C, *spatial), by number of the score; others are not read.
+        found: ∂score/∂prediction of the points, (S, C, *spatial), by number of the score; others are not read.
     """
 
     scores: int
-    slopes: Mapping[int, Tensor]
+    found: Mapping[int, Tensor]
 
     def of(self, place: Box, sample: int, weighted: Tensor) -> Tensor:
         """See `Parts.of`."""
-        found = {k: (weighted[0] * slope[sample][in_space(place)]).sum() for k, slope in self.slopes.items()}
-        return torch.stack([found.get(k, weighted.new_zeros(())) for k in range(self.scores)])
+        parts = {k: (weighted[0] * slope).sum() for k, slope in self.slopes(place, sample)}
+        return torch.stack([parts.get(k, weighted.new_zeros(())) for k in range(self.scores)])
+
+    def slopes(self, place: Box, sample: int) -> Iterator[tuple[int, Tensor]]:
+        """See `Parts.slopes`."""
+        for k, slope in self.found.items():
+            yield k, slope[sample][in_space(place)]
+
+
+def reached(parts: Parts, tiling: Tiling, samples: int) -> dict[int, frozenset[int]]:
+    """By number of the patch the scores that have a slope there, at one of so many points."""
+    return {
+        patch: frozenset(
+            k for n in range(samples) for k, slope in parts.slopes(tiling.place(patch), n) if bool(slope.any())
+        )
+        for patch in range(tiling.count)
+    }
 
 
 class PatchPoints(Points):
-    """The patches of some points: patch by patch, and of each patch point by point.
+    """Patches of some points: patch by patch, and of each patch point by point.
 
     Args:
         points: Over the whole image.
         samples: Which of them.
         tiling: The patches.
+        chosen: Those that are run, by number.
     """
 
-    def __init__(self, points: Points, samples: range, tiling: Tiling) -> None:
-        self.points, self.samples, self.tiling = points, samples, tiling
-        self.weights = points.weights[samples.start : samples.stop].repeat(tiling.count)
+    def __init__(self, points: Points, samples: range, tiling: Tiling, chosen: Sequence[int]) -> None:
+        self.points, self.samples, self.tiling, self.chosen = points, samples, tiling, chosen
+        self.weights = points.weights[samples.start : samples.stop].repeat(len(chosen))
         self._kept: dict[str, dict[int, Tensor]] = {"at": {}, "reference": {}}
 
     def split(self, index: int) -> tuple[int, int]:
         """Number of the patch, and of the point among those chosen."""
-        return divmod(index, len(self.samples))
+        place, sample = divmod(index, len(self.samples))
+        return self.chosen[place], sample
 
     def at(self, indices: range) -> Tensor:
         """See `Points.at`."""
@@ -127,7 +162,7 @@ class PatchBatch(Session):
         whole: The image's.
         points: The patches.
         parts: What a patch adds to the scores; None where none is read.
-        targets: Numbers of the scores that are read.
+        reach: By number of the patch the scores that have a slope there and are read.
         rule: What changes on the way back, or None.
 
     Attributes:
@@ -135,13 +170,19 @@ class PatchBatch(Session):
     """
 
     def __init__(
-        self, whole: Session, points: PatchPoints, parts: Parts | None, targets: set[int], rule: Rule | None
+        self,
+        whole: Session,
+        points: PatchPoints,
+        parts: Parts | None,
+        reach: Mapping[int, frozenset[int]],
+        rule: Rule | None,
     ) -> None:
         assert whole.tiling is not None
         piece = whole.piece
         size = 1 if rule is not None and rule.shares_out else whole.chunk_size  # such rules look at whole batches
         super().__init__(whole.alone, piece.image, whole.target, seed=whole.seed, chunk_size=size)
         self.tiles, self.points, self.parts, self.rows = whole.tiling, points, parts, range(0)
+        self.reach, targets = dict(reach), frozenset[int]().union(*reach.values())
         names = whole.bound.names if parts is not None else ()
         others = {name: "" for number, name in enumerate(names) if number not in targets}
         self._bound = BoundTarget(names, (None,) * len(names), self._score, incompatible=others)
@@ -149,7 +190,6 @@ class PatchBatch(Session):
         self.rules_score = False  # what it adds up is what the rule has sent back from the score
         self._references: dict[int, Tensor] = {}
         self._normalised = rule is not None and rule.normalises
-        self._sizes: Tensor | None = None
         if rule is not None and not rule.keeps_output:  # its own is compared with it
             with torch.no_grad():
                 self._outputs[self.runner.precision] = self.runner.forward(self.data[None], self.image.extras)
@@ -157,6 +197,10 @@ class PatchBatch(Session):
     def starting(self, rule: Rule) -> Start:
         """See `Session.starting`."""
         return partial(rule.start, whole=False)
+
+    def is_flat(self, target: int) -> bool:
+        """See `Session.is_flat`."""
+        return not any(target in self.reach[self.points.split(row)[0]] for row in self.rows)
 
     def remember(self, points: Tensor, scores: Tensor) -> None:
         """Keep the parts (B, K) of the scores at the patches' baselines."""
@@ -167,30 +211,25 @@ class PatchBatch(Session):
         if not self._references:
             return None
         parts = torch.stack([self._references[row] for row in sorted(self._references)])
-        return parts.view(self.tiles.count, -1, parts.shape[1]).sum(0)
+        return parts.view(len(self.points.chosen), -1, parts.shape[1]).sum(0)
 
     def _score(self, output: Tensor) -> Tensor:
         """The parts (B, K) of the scores; of rules that start from a share of 1, of scores whose slopes add up to 1."""
-        scores = torch.stack([self._part(row, one) for row, one in zip(self.rows, output, strict=True)])
-        if not self._normalised:
-            return scores
-        if self._sizes is None:
-            self._sizes = self._slope_sizes(torch.zeros_like(output[0].detach()))
-        return scores / self._sizes
-
-    def _part(self, row: int, output: Tensor) -> Tensor:
         assert self.parts is not None
-        patch, sample = self.points.split(row)
-        weighted = self.tiles.within(output, patch) * self.tiles.weights(patch)
-        return self.parts.of(self.tiles.place(patch), sample, weighted[None])
+        parts = []
+        for row, one in zip(self.rows, output, strict=True):
+            patch, sample = self.points.split(row)
+            weighted = self.tiles.within(one, patch) * self.tiles.weights(patch)
+            parts.append(self.parts.of(self.tiles.place(patch), sample, weighted[None]))
+        return torch.stack(parts) / self._sizes_of_slopes if self._normalised else torch.stack(parts)
 
-    def _slope_sizes(self, output: Tensor) -> Tensor:
+    @cached_property
+    def _sizes_of_slopes(self) -> Tensor:
         """Σ |∂score/∂prediction| of linear scores, (K,); 1 where the score has no slope."""
-        with torch.enable_grad():
-            leaf = output.requires_grad_()
-            total = output.new_zeros(len(self.bound.names))
-            for patch in range(self.tiles.count):
-                parts = self._part(patch * len(self.points.samples), leaf)
-                slopes = [torch.autograd.grad(part, leaf, retain_graph=True)[0] for part in parts]
-                total += torch.stack([slope.abs().sum() for slope in slopes])
+        assert self.parts is not None
+        total = self.data.new_zeros(len(self.bound.names))
+        for patch in range(self.tiles.count):
+            weights = self.tiles.weights(patch)
+            for k, slope in self.parts.slopes(self.tiles.place(patch), 0):
+                total[k] += (slope * weights).abs().sum()
         return total.where(total > 0, 1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torchesegeta.errors import IncompatibleError, InputError, ModelError
 from torchesegeta.patches import Tiling
 from torchesegeta.sweeps.chunks import Chunks
 from torchesegeta.sweeps.runner import Runner
+from torchesegeta.sweeps.scratch import Scratch
 from torchesegeta.types import Image
 
 
@@ -23,16 +25,18 @@ class PatchRunner(Runner):
     Attributes:
         tiling: The patches.
         chunk_size: Patches at once; None chooses.
+        scratch: Makes predictions and gradients of whole images.
     """
 
     tiling: Tiling
     chunk_size: int | None = None
+    scratch: Scratch = field(default_factory=Scratch)
 
     @classmethod
-    def over(cls, runner: Runner, tiling: Tiling, chunk_size: int | None) -> PatchRunner:
+    def over(cls, runner: Runner, tiling: Tiling, chunk_size: int | None, scratch: Scratch) -> PatchRunner:
         """The patches of an image before a runner's model; passes are counted together."""
         shared = {field.name: getattr(runner, field.name) for field in fields(runner) if field.init}
-        made = cls(**shared, tiling=tiling, chunk_size=chunk_size)
+        made = cls(**shared, tiling=tiling, chunk_size=chunk_size, scratch=scratch)
         made.arithmetic = runner.arithmetic
         return made
 
@@ -58,42 +62,54 @@ class PatchRunner(Runner):
         whole: list[Tensor] = []
 
         def work(rows: range) -> None:
-            outputs = self.patches(self.crops(points, rows), extras)
+            places = [divmod(row, self.tiling.count) for row in rows]
+            crops = torch.stack([self.tiling.crop(points[image].detach(), patch) for image, patch in places])
+            outputs = self.patches(crops, extras)
             if not whole:
-                whole.append(outputs.new_zeros(len(points), outputs.shape[1], *self.tiling.shape))
-            for row, output in zip(rows, outputs, strict=True):
-                image, patch = divmod(row, self.tiling.count)
+                whole.append(self.scratch.zeros((len(points), outputs.shape[1], *self.tiling.shape), outputs))
+            for (image, patch), output in zip(places, outputs, strict=True):
                 self.tiling.add_blended(whole[0][image], output, patch)
 
         self.run(len(points) * self.tiling.count, work)
         return whole[0]
 
     def gradient(self, points: Tensor, slopes: Tensor, extras: tuple[Tensor, ...] = ()) -> Tensor:
-        """What of ∂score/∂output (B, C, *spatial) comes back at the images: ∂score/∂points."""
-        total = torch.zeros_like(points)
+        """What of ∂score/∂output (B, C, *spatial) comes back at the images: ∂score/∂points.
+
+        Patches in which there is nothing of it are left out.
+        """
+        total = self.scratch.zeros(points.shape, points)
+        places = [divmod(row, self.tiling.count) for row in range(len(points) * self.tiling.count)]
+        wanted = [(image, p) for image, p in places if bool(slopes[image][in_space(self.tiling.place(p))].any())]
 
         def work(rows: range) -> None:
-            crops = self.crops(points, rows).requires_grad_()
+            chosen = wanted[rows.start : rows.stop]
+            crops = torch.stack([self.tiling.crop(points[image].detach(), patch) for image, patch in chosen])
             with torch.enable_grad():
-                outputs = self.patches(crops, extras)
+                outputs = self.patches(crops.requires_grad_(), extras)
             starts = torch.zeros_like(outputs)
-            for row, start in zip(rows, starts, strict=True):
-                image, patch = divmod(row, self.tiling.count)
+            for (image, patch), start in zip(chosen, starts, strict=True):
                 weighted = slopes[image][in_space(self.tiling.place(patch))] * self.tiling.weights(patch)
                 self.tiling.within(start, patch).copy_(weighted)
             self.passes.backward += len(rows)
-            (found,) = torch.autograd.grad(outputs, crops, starts)
-            for row, part in zip(rows, found, strict=True):
-                image, patch = divmod(row, self.tiling.count)
+            (found,) = self.arithmetic.gradients([outputs], [crops], [starts])
+            assert found is not None
+            for (image, patch), part in zip(chosen, found, strict=True):
                 self.tiling.add(total[image], part, patch)
 
-        self.run(len(points) * self.tiling.count, work)
+        self.run(len(wanted), work)
         return total
 
-    def crops(self, points: Tensor, rows: range) -> Tensor:
-        """Patches of a batch of images, which are counted image by image: a copy."""
-        places = (divmod(row, self.tiling.count) for row in rows)
-        return torch.stack([self.tiling.crop(points[image].detach(), patch) for image, patch in places])
+    def gradients(
+        self,
+        ends: Sequence[Any],
+        wanted: Sequence[Any],
+        starts: Sequence[Tensor] | None = None,
+        *,
+        keep: bool = False,
+    ) -> list[Tensor | None]:
+        """Gradients that go back to whole images: in float32 there, each batch of patches sees to its own format."""
+        return list(torch.autograd.grad(ends, wanted, starts, retain_graph=keep, allow_unused=True))
 
     def patches(self, batch: Tensor, extras: tuple[Tensor, ...] = ()) -> Tensor:
         """The raw output for a batch of patches.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -97,6 +97,17 @@ class Runner:
         if self.writes_input is None:
             self.writes_input = given._version > 0
         return self.arithmetic.lift(pick_output(raw, self.output))
+
+    def gradients(
+        self,
+        ends: Sequence[Any],
+        wanted: Sequence[Any],
+        starts: Sequence[Tensor] | None = None,
+        *,
+        keep: bool = False,
+    ) -> list[Tensor | None]:
+        """Gradients that go back through the model; see `Arithmetic.gradients`."""
+        return self.arithmetic.gradients(ends, wanted, starts, keep=keep)
 
     def count_backward(self, points: int) -> None:
         """Count a backward pass of some points."""

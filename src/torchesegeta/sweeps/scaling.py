@@ -23,6 +23,8 @@ LEAST = 2.0**-14
 class Scaling:
     """The scale of a model's backward passes.
 
+    Where the score has no slope at the output at all, nothing vanishes: gradients are 0.
+
     Attributes:
         level: The largest slope that starts is brought to 2^level. Moved where slopes overflow or get too small on the
             way; later passes begin with what served.
@@ -32,6 +34,7 @@ class Scaling:
         self.level = 6
         self._trying: int | None = None
         self._factor: float | None = None
+        self._flat = False
 
     def watch(self, output: Tensor) -> Tensor:
         """An output whose slope is scaled on its way back into the model."""
@@ -44,6 +47,7 @@ class Scaling:
             return None
         if self._factor is None:
             self._factor = _factor([slope], self._trying)
+            self._flat = not bool(slope.any())
         return slope * self._factor
 
     def gradients(
@@ -61,11 +65,11 @@ class Scaling:
             if not all(map(math.isfinite, largest)):
                 level, fell = level - STEP, True
                 continue
-            if fell or not largest or min(largest) >= SMALL or not left:
+            if fell or self._flat or not largest or min(largest) >= SMALL or not left:
                 self.level = level if any(largest) else self.level
                 break
             level += STEP
-        if strict and any(size < LEAST for size in largest):
+        if strict and not self._flat and any(size < LEAST for size in largest):
             raise ModelError("the gradient vanishes in float16")
         return [None if f is None else f / factor for f in found]
 
@@ -73,7 +77,7 @@ class Scaling:
         self, level: int, ends: Sequence[Any], wanted: Sequence[Any], starts: Sequence[Tensor] | None, *, keep: bool
     ) -> tuple[list[Tensor | None], float]:
         """The gradients as scaled, and their factor. Starts at layers are scaled here, the output's when it is met."""
-        self._trying, self._factor = level, None
+        self._trying, self._factor, self._flat = level, None, False
         if starts is not None:
             inner = [isinstance(end, GradientEdge) for end in ends]
             if any(inner):

@@ -16,6 +16,7 @@ from torchesegeta.rules import Rule
 from torchesegeta.sweeps.chunks import Chunks
 from torchesegeta.sweeps.patch_runner import PatchRunner, check_extras
 from torchesegeta.sweeps.runner import Runner
+from torchesegeta.sweeps.scratch import Scratch
 from torchesegeta.targets import BoundTarget, Target, segmentation
 from torchesegeta.targets.base import slabs
 from torchesegeta.types import Image, Precision
@@ -37,6 +38,7 @@ class Session:
         each_image: Reads each of these images, one at a time; None: it is alone.
         keep_output: Whether `output` is kept, for rules to be checked against it.
         patches: How the image is run patch by patch; None: as a whole.
+        scratch: Makes the volumes that patches are added up in; None: in memory, while there is enough.
 
     Attributes:
         runner: Runs the model over whole images; patch by patch where there are patches.
@@ -47,6 +49,11 @@ class Session:
         key: Names the seed and the image, for draws.
         prediction: Predicted label of the unperturbed image, (*spatial) or (), on the CPU, once bound; of the
             smallest integer type that holds the classes.
+        channels: Of the raw output, once bound.
+        reach: Of scores that are linear in a stitched prediction: by number of the patch those with a slope there, as
+            far as it is known.
+        masses: By layer and number of the score, what target and opposite have at a layer of the whole computation,
+            where a pass sees a part of it; see `Sample.masses`.
     """
 
     def __init__(
@@ -61,6 +68,7 @@ class Session:
         each_image: Sequence[Callable[[], Image]] | None = None,
         keep_output: bool = True,
         patches: Patches | None = None,
+        scratch: Scratch | None = None,
     ) -> None:
         self.runner = self.alone = runner
         self.image = image
@@ -72,13 +80,17 @@ class Session:
         self.chunk_size = chunk_size
         self.keep_output = keep_output and patches is None  # patches are checked one by one
         self.patches, self.tiling = patches, None if patches is None else patches.over(image.shape, self.data)
+        self.scratch = scratch or Scratch()
         if self.tiling is not None:
             check_extras(image)
-            self.runner = PatchRunner.over(runner, self.tiling, chunk_size)
+            self.runner = PatchRunner.over(runner, self.tiling, chunk_size, self.scratch)
         self.rules_score = True
         self.image_set = image_set
         self.each_image = [lambda: image] if each_image is None else each_image
         self.prediction: Tensor | None = None
+        self.channels = 0
+        self.reach: dict[int, frozenset[int]] = {}
+        self.masses: dict[tuple[str, int], tuple[float, float]] = {}
         self._bound: BoundTarget | None = None
         self._outputs: dict[Precision, Tensor] = {}
         self._scores: dict[Precision, Tensor] = {}
@@ -98,7 +110,15 @@ class Session:
         image = self.each_image[number]()
         if image.name == self.image.name:
             return self
-        return Session(self.alone, image, self.target, seed=self.seed, keep_output=False, patches=self.patches)
+        return Session(
+            self.alone,
+            image,
+            self.target,
+            seed=self.seed,
+            keep_output=False,
+            patches=self.patches,
+            scratch=self.scratch,
+        )
 
     @property
     def piece(self) -> Session:
@@ -178,7 +198,7 @@ class Session:
         """
         bound, precision = self.bound, self.runner.precision
         if precision not in self._scores:
-            scores = bound.score(self._own_pass())[0]
+            scores = self._score_of(bound, self._own_pass())
             if not bool(torch.isfinite(scores).all()):
                 raise ModelError(f"the score of {self.image.name!r} is NaN or infinite")
             self._scores[precision] = scores
@@ -199,7 +219,7 @@ class Session:
             raise ModelError(
                 f"the model returns NaN or infinite values ({bad} of {output.numel()}) for {self.image.name!r}"
             )
-        self._bound = self.target.bind(output, self.image, self.runner.info)
+        self._bound, self.channels = self.target.bind(output, self.image, self.runner.info), output.shape[1]
         self._scores[self.runner.precision] = self._score_of(self._bound, output)
         small = next(t for t in INTEGERS if self.runner.info.classes(output) <= torch.iinfo(t).max)
         self.prediction = segmentation(output, self.runner.info)[0].to("cpu", small)
@@ -231,6 +251,10 @@ class Session:
     def starting(self, rule: Rule) -> Start:
         """What a rule that shares a quantity out begins with, from the output and the score's slope there."""
         return rule.start
+
+    def is_flat(self, target: int) -> bool:
+        """Whether a score is known to have no slope at what is run now, so that no backward pass is made for it."""
+        return False
 
     def require_gradient(self) -> None:
         """Refuse a target that has no gradient.

@@ -27,6 +27,7 @@ class Slopes:
         records: Of the layers that are read.
         requests: Of the readers of this target.
         score: (B,), of the target; None where none is read.
+        target: Its number.
         keep: Keep the graph for another target.
 
     Attributes:
@@ -40,10 +41,12 @@ class Slopes:
         records: dict[str, Record],
         requests: Sequence[Request],
         score: Tensor | None,
+        target: int | None,
         *,
         keep: bool,
     ) -> None:
         self.session, self.batch, self.records, self.requests = session, batch, records, requests
+        self.target = target
         self.at_input: Tensor | None = None
         self._layers: Found = {}
         self._opposite: Found = {}
@@ -52,7 +55,8 @@ class Slopes:
             self._from_score(score, keep=keep)
 
     def _from_score(self, score: Tensor, *, keep: bool) -> None:
-        seeds = [r.seed.layer for r in self.requests if r.seed is not None and Read.CONTRAST in r.reads]
+        contrasted = [r for r in self.requests if Read.CONTRAST in r.reads]
+        seeds = list(filter(None, (r.layer if r.seed is None else r.seed.layer for r in contrasted)))
         whole = self.batch if any(Read.INPUT_GRADIENT in r.reads for r in self.requests) else None
         edges = self._edges([*layers_of(self.requests, Read.LAYER_GRADIENT), *seeds])
         self.at_input, self._layers = backward_pass(self.session, score, whole, edges, keep=keep or bool(seeds))
@@ -69,6 +73,14 @@ class Slopes:
             IncompatibleError: The score does not depend on it.
         """
         return _found(self._layers[layer])
+
+    def opposite_at(self, layer: str) -> Tensor:
+        """The same of the score's negative.
+
+        Raises:
+            IncompatibleError: As `at`.
+        """
+        return _found(self._opposite[layer])
 
     def seeded(self, request: Request, sample: Sample) -> tuple[Tensor | None, Tensor | None]:
         """The gradients at the points and at the request's layer that start from its seed, those that it reads.
@@ -92,7 +104,8 @@ class Slopes:
         mine = [request for request in self.requests if request.seed is seed]
         start = Sample(sample.weights, sample.indices, activation=self.records[seed.layer].values)
         if contrast:
-            start.gradient, start.opposite = _found(self._layers[seed.layer]), _found(self._opposite[seed.layer])
+            start.gradient, start.opposite = self.at(seed.layer), self.opposite_at(seed.layer)
+            start.masses = None if self.target is None else self.session.masses.get((seed.layer, self.target))
         whole = self.batch if any(Read.SEEDED_GRADIENT in request.reads for request in mine) else None
         edges = self._edges(layers_of(mine, Read.SEEDED_LAYER_GRADIENT))
         record = self.records[seed.layer]
