@@ -30,6 +30,11 @@ METHODS: list[dict[str, Any]] = [
     {"name": "rise", "masks": 3},
     {"name": "class_image", "steps": 2},
     {"name": "layer_conductance", "steps": 3, "layers": ["mid"]},
+    {"name": "guided_gradcam", "layers": ["mid"]},
+    {"name": "score_cam", "layers": ["mid"]},
+    {"name": "ablation_cam", "layers": ["mid"]},
+    {"name": "contrastive_excitation_backprop", "layers": [], "contrast_layer": "mid"},
+    {"name": "layer_visualization", "steps": 2, "layers": ["mid"]},
 ]
 
 
@@ -48,7 +53,8 @@ def test_planned_passes_are_those_made(project: Project, method: dict[str, Any],
         maps = list(run_job(job, plan.first))
     assert cost.passes == plan.passes(job) and cost.memory > 0
     assert plan.first.tiling is not None
-    ends = plan.first.tiling.count if job.sweep.needs_ends and method["name"] != "deeplift" else 0
+    known = job.sweep.needs_ends and method["name"] not in ("deeplift", "score_cam")
+    ends = plan.first.tiling.count if known else 0
     for made in (made for made in maps if made.status == "ok"):  # the image's own score is known from planning
         assert made.passes == {**cost.passes, "forward": cost.passes["forward"] - ends}
 
@@ -77,7 +83,7 @@ def test_touched_patches_are_counted(project: Project, features: Any) -> None:
 
 
 def test_a_run_with_patches(project: Project) -> None:
-    config = project.config(methods=["saliency", "gradcam", "layer_activation", "score_cam"], patches=PATCHES)
+    config = project.config(methods=["saliency", "gradcam", "layer_activation", "activation_grid"], patches=PATCHES)
     events = project.run(config)
     assert events[-1]["kind"] == "finished", events[-1]
     maps = {record["label"]: record for record in project.maps()}
@@ -85,7 +91,7 @@ def test_a_run_with_patches(project: Project) -> None:
         "saliency": "ok",
         "gradcam": "ok",
         "layer_activation": "ok",
-        "score_cam": "incompatible",
+        "activation_grid": "incompatible",
     }
     assert maps["layer_activation"]["layer"] == "enc"
     assert {nibabel.load(path).shape[:3] for path in project.output.rglob("*.nii.gz")} == {(8, 9, 10)}

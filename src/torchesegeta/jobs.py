@@ -17,6 +17,7 @@ from torchesegeta.sweeps import (
     NEEDS_LAYER,
     NEEDS_SCORE,
     SEEDED,
+    Gather,
     Measured,
     Part,
     PrecisionError,
@@ -36,12 +37,17 @@ from torchesegeta.sweeps.capture import check_layers
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.hooks import Hooks
 from torchesegeta.sweeps.memory import PeakMemory
+from torchesegeta.sweeps.patch_counts import Reading
 from torchesegeta.types import Affine, Attribution, Image, Status, covering_affine, layer_affine
 
 log = logging.getLogger(__name__)
 
 OUT_OF_MEMORY = "out of memory"
 """How the reason begins of maps that memory ran out for."""
+AT_PATCH_SIZE = (
+    "of the size of a patch, which is what the model takes; colours, range and what the image excites are those of the "
+    "patch whose values vary most"
+)
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,15 @@ class Job:
         return all(sweep.half_safe for sweep in self.sweeps)
 
     @property
+    def at_patch_size(self) -> bool:
+        """Whether its pictures of layers are made at the size of a patch, of images that are run patch by patch.
+
+        They show the model, and this is what it takes; what is gathered of images cannot be shown so.
+        """
+        gathers = any(isinstance(sweep, Gather) for sweep in self.sweeps)
+        return not gathers and all(t.method.of_model and None not in t.places for t in self.tasks)
+
+    @property
     def timeout_s(self) -> float | None:
         """Seconds that its tasks may take; they have the same."""
         return self.tasks[0].timeout_s
@@ -122,6 +137,12 @@ class Job:
         reads = [task.method.reads_of(number, place) for task in self.tasks for place in task.places]
         found = self.sweeps[number].passes(targets, reads, points)
         return {**found, "backward": found["backward"] + points * self._seeded(number, targets)}
+
+    def reading(self, number: int) -> Reading:
+        """What is read of one of its sweeps, in short."""
+        asked = [(task, place) for task in self.tasks for place in task.places]
+        reads = [(place, task.method.reads_of(number, place)) for task, place in asked]
+        return Reading.of(reads, shares=any(task.method.seeds_shares for task in self.tasks))
 
     def _seeded(self, sweep: int, targets: int) -> int:
         """Backward passes from seeds that a point of a sweep takes."""
@@ -178,6 +199,18 @@ def run_job(
         ModelError: The model cannot run the image itself, or not in this precision.
         ConfigError: The target names a class that does not exist.
     """
+    if session.tiling is None or not job.at_patch_size:
+        yield from _tried(job, session, progress, within, retries)
+        return
+    for picture in _tried(job, session.liveliest, progress, within, retries):
+        picture.warnings = (AT_PATCH_SIZE, *picture.warnings)
+        yield picture
+
+
+def _tried(
+    job: Job, session: Session, progress: Progress | None, within: float | None, retries: int
+) -> Iterator[Attribution]:
+    """The same, of all tasks together or of half of them each."""
     try:
         yield from _Running(job, session, retries).run(progress, within)
     except EsegetaError as error:
@@ -188,7 +221,7 @@ def run_job(
         others = tuple(task for task in job.tasks if task not in scored)
         yield from _all_failed(replace(job, tasks=scored or others), session, error)
         if scored and others:
-            yield from run_job(replace(job, tasks=others), session, progress, within=within, retries=retries)
+            yield from _tried(replace(job, tasks=others), session, progress, within, retries)
     except Exception as error:
         if len(job.tasks) == 1:
             label = job.tasks[0].label
@@ -202,7 +235,7 @@ def run_job(
         for half in (job.tasks[:middle], job.tasks[middle:]):
             if progress is not None:
                 progress(0, 1)
-            yield from run_job(replace(job, tasks=half), session, progress, within=within, retries=retries + 1)
+            yield from _tried(replace(job, tasks=half), session, progress, within, retries + 1)
 
 
 def _all_failed(job: Job, session: Session, error: Exception) -> Iterator[Attribution]:
@@ -283,7 +316,8 @@ class _Running:
             self.baseline = job.sweep.baseline(session.data, session.key)
             rule = job.sweep.rule
             told = rule is not None and rule.needs_baseline  # by the sweep itself, on the way
-            if job.sweep.needs_ends and not told:
+            by_patch = session.tiling is not None and bool(job.sweep.layers)  # each has a score of its own there
+            if job.sweep.needs_ends and not told and not by_patch:
                 self._score_ends(job.sweep)
             failed: dict[tuple[str, str | None], Exception | None] = {}
             for number, sweep in enumerate(job.sweeps):
@@ -341,6 +375,7 @@ class _Running:
                 reader.error = earlier.error or reader.error
                 reader.matched = earlier.matched | reader.matched
                 reader.note = reader.note or earlier.note
+                reader.blended = reader.blended or earlier.blended
                 reader.readout = earlier.readout
             self.opened[place] = reader
         return {key: request.error for key, request in requests.items()}
@@ -363,9 +398,11 @@ class _Running:
         request = Request(reads, layer, open_readout, seed, open_piece, additive)
         try:
             check_layers(self.session.runner.model, [*filter(None, [place]), *([] if seed is None else [seed.layer])])
-            if self.session.tiling is not None and place is not None and len(self.job.sweeps) > 1:
+            several = len(self.job.sweeps) > 1 and not task.method.joins
+            if self.session.tiling is not None and place is not None and several:
                 raise IncompatibleError(
-                    f"{task.method.name} reads layer {place!r} in several sweeps and cannot be run patch by patch"
+                    f"{task.method.name} reads layer {place!r} in several sweeps, and each patch has its own: give an "
+                    "image that the model takes as a whole"
                 )
         except IncompatibleError as error:
             request.error = error

@@ -474,15 +474,17 @@ def test_memory_is_that_of_a_patch_and_some_volumes() -> None:
     assert row.reached, row.figure
 
 
-REFUSED = ["guided_gradcam", "score_cam", "ablation_cam", "contrastive_excitation_backprop", "inverted_representation"]
+REFUSED = ["inverted_representation", "deep_dream", "activation_grid", "activation_atlas", "building_blocks"]
 
 
 @pytest.mark.parametrize("method", REFUSED)
 def test_refused_by_name(method: str) -> None:
-    maps = te.explain(net(norm=False), image(SHAPES[2]), [method], LOGITS, ["second"], patches={"size": (8, 7)})
+    data = [image(SHAPES[2]), image(SHAPES[2]) + 1]
+    maps = te.explain(net(norm=False), data, [method], LOGITS, ["second"], patches={"size": (8, 7)})
     assert len(maps) > 0
     for one in maps:
-        assert one.status == "incompatible" and "patch by patch" in str(one.reason)
+        assert one.status == "incompatible" and "each patch has its own" in str(one.reason)
+        assert "give an image that the model takes as a whole" in str(one.reason)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ class Method(Strict, ABC):
         additive: Whether its map of a sum of scores is the sum of their maps, and a feature that changes nothing gets
             nothing; true of Shapley values.
         of_model: Whether it pictures the model itself: it is run once, not for every image.
+        joins: Whether its readout takes, of images that are run patch by patch, the layer's map of its first sweep as
+            it was put together, and goes on with the image alone (see `Joining`).
     """
 
     name: ClassVar[str] = ""
@@ -72,6 +74,7 @@ class Method(Strict, ABC):
     fewest_images: ClassVar[int] = 1
     additive: ClassVar[bool] = False
     of_model: ClassVar[bool] = False
+    joins: ClassVar[bool] = False
 
     @property
     def signed(self) -> bool:

@@ -11,11 +11,19 @@ from torch import Tensor
 from torchesegeta.methods.base import Context, LayerMethod
 from torchesegeta.methods.cam import check_spatial, to_image_grid
 from torchesegeta.methods.layer_gradcam import gradcam_sum
-from torchesegeta.methods.readouts import BOTH, activation, input_gradient, layer_gradient, need
+from torchesegeta.methods.readouts import BOTH, activation, input_gradient, layer_gradient, need, single
 from torchesegeta.methods.registry import register
 from torchesegeta.methods.rule_method import RuleMethod
 from torchesegeta.rules import Guided
 from torchesegeta.sweeps import Gradient, Read, Readout, Sample, Sweep
+
+
+def _cam(sample: Sample, context: Context, interpolation: str) -> Tensor:
+    """(B, 1, *spatial)."""
+    a = activation(sample)
+    check_spatial(context.layer, a, context)
+    cam = gradcam_sum(a, layer_gradient(sample)).relu()
+    return to_image_grid(cam, context.shape, interpolation)
 
 
 @dataclass
@@ -34,15 +42,20 @@ class _Product:
         """See `Readout.update`."""
         if sample.gradient is None:
             self.guided = input_gradient(sample)[0]
-            return
-        a = activation(sample)
-        check_spatial(self.context.layer, a, self.context)
-        cam = gradcam_sum(a, layer_gradient(sample)).relu()
-        self.cam = to_image_grid(cam, self.context.shape, self.interpolation)[0]
+        else:
+            self.cam = _cam(sample, self.context, self.interpolation)[0]
 
     def finish(self) -> Tensor:
         """See `Readout.finish`."""
         return need(self.cam) * need(self.guided)
+
+    def piece(self) -> Readout:
+        """See `Joining.piece`: a patch's Grad-CAM."""
+        return single(lambda sample: _cam(sample, self.context, self.interpolation))
+
+    def join(self, blended: Tensor) -> None:
+        """See `Joining.join`."""
+        self.cam = blended
 
 
 @register("guided_gradcam")
@@ -53,6 +66,7 @@ class GuidedGradCam(RuleMethod, LayerMethod):
     source = "Selvaraju et al. 2017, arXiv:1610.02391"
     quantity = "guided ∂score/∂x · class activation"
     reads = BOTH | Read.INPUT_GRADIENT
+    joins = True
 
     interpolation: Literal["linear", "nearest"] = Field("linear", description="How the Grad-CAM is resized.")
 

@@ -103,12 +103,12 @@ class Plan:
     def _passes_once(self, job: Job) -> dict[str, int]:
         bound = self.first.bound
         targets, counts = len(bound.names) - len(bound.incompatible), [self.count(sweep) for sweep in job.sweeps]
-        if self.first.tiling is None:
+        if self.first.tiling is None or job.at_patch_size:
             return job.passes(targets, counts)
-        total, apart = Counter(forward=0, backward=0), len({place is None for t in job.tasks for place in t.places}) > 1
+        total = Counter(forward=0, backward=0)
         for number, (sweep, points) in enumerate(zip(job.sweeps, counts, strict=True)):
             whole = job.passes_of(number, targets, points)
-            total.update(patch_passes(sweep, self.first, whole, points, apart=apart))
+            total.update(patch_passes(sweep, self.first, whole, points, job.reading(number)))
         return dict(total)
 
     def count(self, sweep: Sweep) -> int:

@@ -32,7 +32,13 @@ class CaptumRun(Foreign):
     def attribute(self, scores: Scores, image: Tensor, target: int, layer: str | None) -> Tensor:
         """See `Foreign.attribute`."""
         algorithm = _algorithm(self.algorithm)
-        if any(part in self.algorithm for part in ON_MODULES):
+        on_modules = any(part in self.algorithm for part in ON_MODULES)
+        if scores.patched and (on_modules or layer is not None):
+            raise IncompatibleError(
+                f"captum.attr.{self.algorithm} watches modules, and these run once for each patch: take a class "
+                "that looks at inputs and scores alone, or the method of this name here"
+            )
+        if on_modules:
             format_of(scores.model).need_modules(f"captum.attr.{self.algorithm}")
         made = algorithm(scores) if layer is None else algorithm(scores, scores.layer(layer))
         arguments = {name: as_plain(value) for name, value in json.loads(self.arguments).items()}

@@ -14,6 +14,7 @@ from torchesegeta.sweeps.mask import Mask, MaskPoints
 from torchesegeta.sweeps.mask_passes import MaskPasses, mask_points
 from torchesegeta.sweeps.optimise import Optimise, Pictured
 from torchesegeta.sweeps.optimise_passes import optimise
+from torchesegeta.sweeps.patch_channels import ChannelMaps
 from torchesegeta.sweeps.patch_limits import check_patchwise
 from torchesegeta.sweeps.patch_passes import PatchPasses
 from torchesegeta.sweeps.readers import Readers
@@ -50,6 +51,10 @@ def run_sweep(
     if session.tiling is not None:
         check_patchwise(sweep, requests)
     readers = Readers(session, requests)
+    if session.tiling is not None and isinstance(sweep, Mask) and sweep.layers:
+        readers.open()
+        ChannelMaps(sweep, readers).run(progress, deadline)
+        return readers.opened
     points = (
         mask_points(sweep, session, requests) if isinstance(sweep, Mask) else sweep.points(session.data, session.key)
     )
@@ -102,11 +107,13 @@ def _passes(sweep: Sweep, points: Points, readers: Readers) -> MaskPasses | Grad
 
 
 def count_points(sweep: Sweep, session: Session) -> int:
-    """Number of points of a sweep over a session's image.
+    """Number of points of a sweep over a session's image; of masks made from layers, those of a patch.
 
     Raises:
         IncompatibleError: There is no such point.
     """
     if isinstance(sweep, Gather):
         return count_images(sweep, session)
-    return len(mask_points(sweep, session, ()).weights) if isinstance(sweep, Mask) else sweep.count
+    if not isinstance(sweep, Mask):
+        return sweep.count
+    return len(mask_points(sweep, session.piece if sweep.layers else session, ()).weights)

@@ -27,6 +27,11 @@ class Scores(nn.Module):
         """Scores of a batch of points."""
         return self._session.bound.score(self._session.runner.forward(points, self._session.image.extras))
 
+    @property
+    def patched(self) -> bool:
+        """Whether a pass runs the model's modules once for each patch, and again on the way back."""
+        return self._session.tiling is not None
+
     def layer(self, name: str) -> nn.Module:
         """A layer of the model."""
         return self.model.get_submodule(name)

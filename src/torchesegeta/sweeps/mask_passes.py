@@ -27,21 +27,25 @@ def mask_points(sweep: Mask, session: Session, requests: Sequence[Request]) -> M
     Raises:
         IncompatibleError: No masks can be made.
     """
-    activations = _usable_activations(sweep, session, requests) if sweep.layers else {}
+    activations = usable_activations(sweep, session, session.data, requests) if sweep.layers else {}
     images, position = session.companions() if sweep.design.needs_set else ([], 0)
     sources = Sources(activations, images, position, key=str(session.seed))
     return sweep.points(session.data, session.key, sources)
 
 
-def _usable_activations(sweep: Mask, session: Session, requests: Sequence[Request]) -> dict[str, Tensor]:
+def usable_activations(sweep: Mask, session: Session, data: Tensor, requests: Sequence[Request]) -> dict[str, Tensor]:
+    """Activations (C, *layer) at an image (C, *spatial) from which a sweep's masks can be made, by layer.
+
+    Requests that read other layers are marked with the error.
+    """
     refused = {request.layer for request in requests if request.error is not None}
     wanted = [layer for layer in sweep.layers if layer not in refused]
-    _, capture = forward_pass(session, session.data[None].clone(), wanted, scored=False)
+    _, capture = forward_pass(session, data[None].clone(), wanted, scored=False)
     usable: dict[str, Tensor] = {}
     for layer in wanted:
         try:
             activation = capture.record(layer).values[0]
-            sweep.design.check(layer, activation, session.data)
+            sweep.design.check(layer, activation, data)
             usable[layer] = activation
         except IncompatibleError as error:
             for request in (r for r in requests if r.layer == layer):

@@ -102,6 +102,15 @@ def reached(parts: Parts, tiling: Tiling, samples: int) -> dict[int, frozenset[i
     }
 
 
+def linear_reach(session: Session) -> dict[int, frozenset[int]]:
+    """By number of the patch the scores, linear in the prediction, that have a slope there; found once."""
+    assert session.tiling is not None
+    if not session.reach:
+        parts = Linear(session.bound, session.data.new_zeros(session.channels))
+        session.reach = reached(parts, session.tiling, 1)
+    return session.reach
+
+
 class PatchPoints(Points):
     """Patches of some points: patch by patch, and of each patch point by point.
 

@@ -2,44 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 
 from torchesegeta.errors import EsegetaError
 from torchesegeta.features import Partition, Regions, Windows
 from torchesegeta.patches import Tiling
-from torchesegeta.sweeps.base import Sweep
+from torchesegeta.sweeps.base import NEEDS_SCORE, Read, Sweep
 from torchesegeta.sweeps.coalitions import Permutations
 from torchesegeta.sweeps.mask import Mask, OneOut
 from torchesegeta.sweeps.optimise import Optimise
+from torchesegeta.sweeps.patch_batch import linear_reach
 from torchesegeta.sweeps.session import Session
 
 Passes = Mapping[str, int]
 
 
-def patch_passes(sweep: Sweep, session: Session, planned: Passes, points: int, *, apart: bool) -> dict[str, int]:
-    """Forward and backward passes of patches over a session's image.
+@dataclass(frozen=True)
+class Reading:
+    """What the readers of a sweep read, in short.
+
+    Attributes:
+        image: Whether some read the image's gradient.
+        layers: Whether some read layers.
+        scored: Whether all of them read a score.
+        spans: Whether some read changes over spans.
+        shares: Whether a layer's masses are measured before.
+    """
+
+    image: bool
+    layers: bool
+    scored: bool
+    spans: bool
+    shares: bool
+
+    @classmethod
+    def of(cls, reads: Sequence[tuple[str | None, Read]], *, shares: bool) -> Reading:
+        """Of what is read at each place."""
+        return cls(
+            any(place is None for place, _ in reads),
+            any(place is not None for place, _ in reads),
+            all(read & NEEDS_SCORE for _, read in reads),
+            any(read & Read.CHANGE for _, read in reads),
+            shares,
+        )
+
+
+def patch_passes(sweep: Sweep, session: Session, planned: Passes, points: int, reading: Reading) -> dict[str, int]:
+    """Forward and backward passes of patches over a session's image; at most, where slopes are known only on the way.
 
     Args:
         sweep: The sweep.
         session: The image before a model, with patches; bound.
         planned: Its passes over whole images.
         points: Number of points.
-        apart: Whether some readers read the image and others layers: over several points each kind has its own run.
+        reading: What is read.
     """
     assert session.tiling is not None
     patches = session.tiling.count
     forward, backward = planned["forward"] * patches, planned["backward"] * patches
     if isinstance(sweep, Optimise):  # a patch is run once more before its gradient goes back
         return {"forward": forward + backward, "backward": backward}
+    if isinstance(sweep, Mask) and sweep.layers:
+        return {"forward": patches * (points + 2 + sweep.needs_ends), "backward": 0}  # activations, the patch itself
     if isinstance(sweep, Mask):
         masks = _touched(sweep, session, points)
         return {"forward": masks + patches + (patches if sweep.needs_ends else 0), "backward": 0}
-    if session.bound.within is None and backward:  # the prediction at the point, and at its baseline
-        twice = sweep.rule is not None and sweep.rule.needs_baseline
+    return _graded_passes(sweep, session, planned, points, reading)
+
+
+def _graded_passes(sweep: Sweep, session: Session, planned: Passes, points: int, reading: Reading) -> dict[str, int]:
+    """Of a sweep with gradients."""
+    assert session.tiling is not None
+    patches, linear = session.tiling.count, session.bound.within is not None
+    run = sum(map(bool, linear_reach(session).values())) if linear and reading.scored else patches
+    twice = sweep.rule is not None and sweep.rule.needs_baseline
+    ends = 2 if sweep.needs_ends and not twice else 0
+    forward, backward = ends * patches + (planned["forward"] - ends) * run, planned["backward"] * run
+    if not linear and backward:  # the prediction at the point, and at its baseline
         forward += points * patches * (1 + twice)
-    if apart and points > 1:
-        forward, backward = forward + points * patches, backward + planned["backward"] * patches
+        if points > 1 and reading.spans:  # corners of each point by themselves
+            forward += (2 * points - sweep.span_corners) * patches
+    elif reading.image and reading.layers and points > 1:  # one after the other
+        forward, backward = forward + points * run, backward + planned["backward"] * run
+    if reading.shares:  # from the score and its negative
+        targets = len(session.bound.names) - len(session.bound.incompatible)
+        forward, backward = forward + points * run, backward + 2 * targets * points * run
+    if sweep.rule is not None and not sweep.rule.keeps_output:  # a plain one, to compare with
+        forward += points // (3 if sweep.rule.in_parts else 1)
     return {"forward": forward, "backward": backward}
 
 

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.sweeps.base import Read, Request, Sweep
-from torchesegeta.sweeps.foreign import Foreign
 from torchesegeta.sweeps.gather import Gather
-from torchesegeta.sweeps.mask import Mask
 from torchesegeta.sweeps.optimise import Optimise
 
 
@@ -24,15 +22,9 @@ def check_patchwise(sweep: Sweep, requests: Sequence[Request]) -> None:
     """
     if isinstance(sweep, Gather):
         raise IncompatibleError(
-            "a layer's vectors cannot be gathered patch by patch: give an image that the model takes as a whole"
+            "a layer's vectors belong to places of an image, and each patch has its own: give an image "
+            "that the model takes as a whole"
         )
-    if isinstance(sweep, Mask) and sweep.layers:
-        raise IncompatibleError(
-            "masks made from a layer's channels cannot be made patch by patch: use a class activation map that reads "
-            "gradients, such as 'gradcam'"
-        )
-    if isinstance(sweep, Foreign):
-        raise IncompatibleError("methods of other libraries run the model as a whole, not patch by patch")
     whole = isinstance(sweep, Optimise)
     for request in requests:
         if request.error is None and (why := _why_not(request, whole)) is not None:
@@ -41,9 +33,10 @@ def check_patchwise(sweep: Sweep, requests: Sequence[Request]) -> None:
 
 def _why_not(request: Request, whole: bool) -> str | None:
     if whole and (request.layer is not None or request.seed is not None):
-        return "layers of a run over whole images cannot be watched patch by patch"
-    if Read.CONTRAST in request.reads:
-        return "winners at a layer are compared over the whole image and cannot be, patch by patch"
+        return (
+            "a picture of the whole image has no layer that could be watched, each patch has its own: give an image "
+            "that the model takes as a whole, or one that pictures the model, such as 'feature_visualization'"
+        )
     if request.layer is not None and Read.INPUT_GRADIENT in request.reads:
         return "a method that reads a layer and the image together cannot be run patch by patch"
     return None

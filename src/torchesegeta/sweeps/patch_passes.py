@@ -17,7 +17,7 @@ from torchesegeta.sweeps.base import Points, Read, Reader, Request, Sample, Seed
 from torchesegeta.sweeps.blended import Blended, Canvas, Joining, Placed
 from torchesegeta.sweeps.gradient_passes import GradientPasses
 from torchesegeta.sweeps.passes import finite_scores
-from torchesegeta.sweeps.patch_batch import Cotangents, Linear, Parts, PatchBatch, PatchPoints, reached
+from torchesegeta.sweeps.patch_batch import Cotangents, Linear, Parts, PatchBatch, PatchPoints, linear_reach, reached
 from torchesegeta.sweeps.patch_runner import PatchRunner
 from torchesegeta.sweeps.readers import Readers
 from torchesegeta.sweeps.ruled import ruled_slopes
@@ -191,10 +191,8 @@ class PatchRun:
         tiling, session = self.tiling, self.session
         if every or parts is None:
             return dict.fromkeys(range(tiling.count), frozenset(targets))
-        if isinstance(parts, Cotangents):
-            found = reached(parts, tiling, len(self.samples))
-        else:
-            session.reach = found = session.reach or reached(parts, tiling, 1)
+        nonlinear = isinstance(parts, Cotangents)
+        found = reached(parts, tiling, len(self.samples)) if nonlinear else linear_reach(session)
         found = {patch: scores & targets for patch, scores in found.items()}
         return found if any(found.values()) else {**found, 0: frozenset(targets)}
 
@@ -314,7 +312,7 @@ class PatchPasses:
         for reader in opened:
             if isinstance(reader.readout, Blended):
                 self._place(reader, reader.readout, run)
-        inner = {(reader.request.seed, reader.target): reader for reader in opened if isinstance(reader.readout, _Share)}
+        inner = {reader.readout.key: reader for reader in opened if isinstance(reader.readout, _Share)}
         self._hand(run, inner, at_image)
 
     def _place(self, inner: Reader, blended: Blended, run: PatchRun) -> None:

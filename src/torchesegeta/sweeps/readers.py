@@ -93,6 +93,12 @@ class Readers:
             else:
                 reader.error = TimeoutError(f"the deadline came after {done} of {count} points")
 
+    def expire_all(self, why: str) -> None:
+        """The deadline has come, and no map is sound without the rest."""
+        for reader in self.opened:
+            if not reader.done:
+                reader.error = TimeoutError(why)
+
     def _note(self, reader: Reader, points: range) -> None:
         for point in points:
             self.seen[point].add(reader)

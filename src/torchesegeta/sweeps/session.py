@@ -123,10 +123,21 @@ class Session:
     @property
     def piece(self) -> Session:
         """The session of what the model itself is given: this one or, of patches, that of the first."""
+        return self if self.tiling is None else self._of_patch(0)
+
+    @property
+    def liveliest(self) -> Session:
+        """The session of the patch whose values vary most; this one where there are no patches."""
         if self.tiling is None:
             return self
-        first = replace(self.image, data=self.tiling.crop(self.data, 0), affine=None, label=None, file_grid=None)
-        return Session(self.alone, first, self.target, seed=self.seed, chunk_size=self.chunk_size)
+        spread = [float(self.tiling.crop(self.data, patch).float().std()) for patch in range(self.tiling.count)]
+        return self._of_patch(spread.index(max(spread)))
+
+    def _of_patch(self, patch: int) -> Session:
+        assert self.tiling is not None
+        data = self.tiling.crop(self.data, patch)
+        alone = replace(self.image, data=data, affine=None, label=None, file_grid=None)
+        return Session(self.alone, alone, self.target, seed=self.seed, chunk_size=self.chunk_size)
 
     def chunks(self, together: int = 1, *, inputs: int = 1, spatial: Sequence[int] | None = None) -> Chunks:
         """A fresh plan of chunks for this image; of single points where the model mixes those of a batch.
