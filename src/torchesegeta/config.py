@@ -82,6 +82,10 @@ class ExecutionConfig(Strict):
         None, gt=0, allow_inf_nan=False, description="Seconds a run may take, counted anew where it is resumed."
     )
     chunk_size: int | None = Field(None, ge=1, description="Points of a sweep run at once; without: chosen.")
+    scratch: Path | None = Field(
+        None,
+        description="Folder for volumes that patches are added up in where memory is short; without: the run's.",
+    )
     executor: Executor = Field(default_factory=LocalExecutor, description="Who runs the workers: see below.")
 
     @field_validator("executor", mode="before")
@@ -223,8 +227,15 @@ def _absolute(config: RunConfig, folder: Path) -> RunConfig:
             "images": tuple(_absolute_image(image, folder) for image in config.images),
             "target": target,
             "methods": _absolute_paths(config.methods, folder),
+            "execution": _absolute_scratch(config.execution, folder),
             "output": folder / config.output,
         }
+    )
+
+
+def _absolute_scratch(execution: ExecutionConfig, folder: Path) -> ExecutionConfig:
+    return (
+        execution if execution.scratch is None else execution.model_copy(update={"scratch": folder / execution.scratch})
     )
 
 

@@ -34,6 +34,7 @@ from torchesegeta.sweeps import (
     prepared,
     probe_layers,
 )
+from torchesegeta.sweeps.scratch import Scratch
 from torchesegeta.tasks import Wanted, make_tasks, need_default_layer, parse_methods
 from torchesegeta.types import Image
 
@@ -219,7 +220,15 @@ def _session(config: RunConfig, runner: Runner, image: Image, *, keep_output: bo
         chunk_size=config.execution.chunk_size,
         keep_output=keep_output,
         patches=config.patches,
+        scratch=Scratch(_scratch_folder(config)),
     )
+
+
+def _scratch_folder(config: RunConfig) -> Path:
+    """Where volumes are put that memory does not hold: as close to the run's folder as there is one already."""
+    if config.execution.scratch is not None:
+        return config.execution.scratch
+    return next(path for path in (config.output, *config.output.absolute().parents) if path.is_dir())
 
 
 def _probe_first(
