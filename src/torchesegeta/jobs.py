@@ -38,6 +38,7 @@ from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.hooks import Hooks
 from torchesegeta.sweeps.memory import PeakMemory
 from torchesegeta.sweeps.patch_counts import Reading
+from torchesegeta.sweeps.remedies import remedy
 from torchesegeta.types import Affine, Attribution, Image, Status, covering_affine, layer_affine
 
 log = logging.getLogger(__name__)
@@ -249,7 +250,7 @@ def _without_map(task: Task, place: str | None, session: Session, error: Excepti
     scored = bool(task.method.reads_at(place) & NEEDS_SCORE)
     targets = list(range(len(session.bound.names))) if scored and session.is_bound else [None]
     for target in targets:
-        yield _attribution(task, place, target, session, status=status, reason=_reason(error))
+        yield _attribution(task, place, target, session, status=status, reason=_reason(error, task, place, session))
 
 
 def _status(error: Exception) -> Status:
@@ -259,9 +260,11 @@ def _status(error: Exception) -> Status:
     return "incompatible" if isinstance(error, IncompatibleError) else "failed"
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, task: Task, place: str | None, session: Session) -> str:
     if is_out_of_memory(error):
-        return f"{OUT_OF_MEMORY} with a single point at once: work on a smaller image or a crop ({error})"
+        one = "point" if session.tiling is None else "patch"
+        half_safe = all(sweep.half_safe for sweep in task.method.sweeps_over((place,)))
+        return f"{OUT_OF_MEMORY} with a single {one} at once: {remedy(session, half_safe=half_safe)} ({error})"
     return str(error) if isinstance(error, EsegetaError | TimeoutError) else f"{type(error).__name__}: {error}"
 
 
@@ -473,7 +476,8 @@ class _Running:
             self._fill(result, task, place, reader, part)
         except Exception as error:
             error = _own(error, task)
-            result.values, result.status, result.reason = None, _status(error), _reason(error)
+            result.values, result.status = None, _status(error)
+            result.reason = _reason(error, task, place, self.session)
         return result
 
     def _fill(self, result: Attribution, task: Task, place: str | None, reader: Reader, part: Part) -> None:

@@ -82,7 +82,8 @@ def test_single_point_that_does_not_fit_is_said(caplog: pytest.LogCaptureFixture
         net.batch_limit = 0
         (result,) = run(session, ["saliency"])
     assert result.status == "failed"
-    assert str(result.reason).startswith("out of memory with a single point at once: work on a smaller image or a crop")
+    said = "out of memory with a single point at once: try precision 'amp' or a smaller image or a crop ("
+    assert str(result.reason).startswith(said)
 
 
 @dataclass

@@ -26,6 +26,7 @@ from torchesegeta.plan import Plan, PlannedImage, check_config, planned, threads
 from torchesegeta.precise import run_precisely
 from torchesegeta.store import describe, save_map, write_sidecar
 from torchesegeta.sweeps import Session
+from torchesegeta.sweeps.remedies import saying_what_to_try
 from torchesegeta.types import Attribution
 
 log = logging.getLogger(__name__)
@@ -168,7 +169,8 @@ class _Worker:
         self.present = None
         self.tell({"kind": "image"})
         session = self.plan.session(self.images[name])
-        _ = session.bound
+        with saying_what_to_try(session):
+            _ = session.bound
         drawing = Drawing(session, self.folder, self.plan.config.convention, self._tell_of_figure)
         drawing.prediction()
         self.present = (session, drawing)

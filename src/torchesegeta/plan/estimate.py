@@ -16,6 +16,7 @@ from torchesegeta.sweeps import NEEDS_BACKWARD, NEEDS_LAYER, NEEDS_SCORE, Read, 
 from torchesegeta.sweeps.capture import LayerName
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.memory import PeakMemory
+from torchesegeta.sweeps.remedies import remedy
 
 WORTH_REPEATING = 1.0
 """Seconds below which a measurement is repeated, since the first passes of a process are slower."""
@@ -133,7 +134,8 @@ def _measure(session: Session, chunk: int, scored: bool) -> _Cost:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        raise ModelError(f"out of memory with {chunk} points at once; work on a smaller image or a crop") from error
+        said, fewer = remedy(session, half_safe=True), ", or a smaller chunk_size" if chunk > 1 else ""
+        raise ModelError(f"out of memory with {chunk} points at once: {said}{fewer}") from error
     return _Cost(min(first.forward, again.forward), min(first.backward, again.backward), max(first.peak, again.peak))
 
 

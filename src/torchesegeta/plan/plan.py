@@ -34,6 +34,7 @@ from torchesegeta.sweeps import (
     prepared,
     probe_layers,
 )
+from torchesegeta.sweeps.remedies import saying_what_to_try
 from torchesegeta.sweeps.scratch import Scratch
 from torchesegeta.tasks import Wanted, make_tasks, need_default_layer, parse_methods
 from torchesegeta.types import Image
@@ -248,8 +249,9 @@ def _probe_first(
     for image in images:
         try:
             session = _session(config, runner, read_planned(image, config, dims), keep_output=ruled)
-            layers = _probe(parsed, session)
-            session.try_precision()
+            with saying_what_to_try(session):
+                layers = _probe(parsed, session)
+                session.try_precision()
             return session, layers, problems
         except PrecisionError:
             raise  # no image's fault
