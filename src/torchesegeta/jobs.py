@@ -506,8 +506,8 @@ class _Running:
     def _blended(self) -> str:
         assert self.session.tiling is not None
         return (
-            f"blended from {self.session.tiling.count} patches: each patch's own map, with its share of the score, "
-            "brought to the image's grid"
+            f"blended from {self.session.tiling.count} patches: each patch's own map, from the score's slope at the "
+            "whole prediction, brought to the image's grid"
         )
 
 

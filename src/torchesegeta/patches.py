@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
+from math import prod
 from typing import Annotated, Literal, TypeVar
 
 import torch
@@ -131,6 +132,12 @@ class Tiling:
     def count(self) -> int:
         """Number of patches."""
         return len(self.starts)
+
+    @cached_property
+    def overlaps(self) -> bool:
+        """Whether some voxels lie in several patches."""
+        held = sum(prod(int(s.stop - s.start) for s in self.place(patch)) for patch in range(self.count))
+        return held > prod(self.shape)
 
     @cached_property
     def model_shape(self) -> tuple[int, ...]:

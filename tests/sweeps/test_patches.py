@@ -189,7 +189,7 @@ def blended(model: Net, data: Tensor, size: tuple[int, int], blend: str, score: 
         weights = window.importance / total[box]
         hidden = model.act(model.norm(model.first(data[(slice(None), *box)][None]))).detach().requires_grad_()
         (gradient,) = torch.autograd.grad(
-            model.head(functional.relu(model.second(hidden) + hidden)), hidden, cotangent[(..., *box)] * weights
+            model.head(functional.relu(model.second(hidden) + hidden)), hidden, cotangent[(..., *box)]
         )
         found[(slice(None), *box)] += make(hidden, gradient)[0].detach() * weights
     return found

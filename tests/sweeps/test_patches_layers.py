@@ -60,7 +60,7 @@ def boxes_of(shape: Sequence[int], size: Sequence[int]) -> list[Box]:
 
 
 class Exchange:
-    """The sliding-window prediction with one patch's output exchanged."""
+    """The sliding-window prediction, changed in a patch's place by what changes in its output."""
 
     def __init__(self, model: Net, data: Tensor) -> None:
         window = SlidingWindow(model, CUT["size"], 0.5, "gaussian")
@@ -84,8 +84,7 @@ class Exchange:
 
     def prediction(self, number: int, output: Tensor) -> Tensor:
         changed: Tensor = self.whole.clone()
-        change = output - self.model(self.patch(number))
-        changed[(slice(None), slice(None), *self.boxes[number])] += change * self.weights[number]
+        changed[(slice(None), slice(None), *self.boxes[number])] += output - self.model(self.patch(number))
         return changed
 
 
@@ -154,10 +153,24 @@ def test_winners_of_all_patches_are_compared(method: dict[str, Any], overlap: fl
     check(mine, te.explain(pointwise(), POSITIVE, [method], LOGITS), 1e-4)
 
 
-def test_the_contrast_of_a_layer_is_blended() -> None:
-    methods = ["contrastive_excitation_backprop", "excitation_backprop"]
-    mine = te.explain(pointwise(), POSITIVE, methods, LOGITS, ["act"], patches={"size": SIZES[2], "overlap": 0})
-    theirs = te.explain(pointwise(), POSITIVE, methods, LOGITS, ["act"])
+@pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "contrastive_excitation_backprop",
+        "excitation_backprop",
+        "layer_gradient_x_activation",
+        "hires_cam",
+        {"name": "layer_conductance", "steps": 3},
+        {"name": "layer_deeplift", "baseline": 0.1},
+    ],
+    ids=str,
+)
+def test_maps_of_layers_do_not_tell_how_many_patches_cover_a_place(method: Any, overlap: float) -> None:
+    """Where patches change nothing, the blended map is that of the whole image."""
+    cut = {"size": SIZES[2], "overlap": overlap, "blend": "constant"}
+    mine = te.explain(pointwise(), POSITIVE, [method], LOGITS, ["act"], patches=cut)
+    theirs = te.explain(pointwise(), POSITIVE, [method], LOGITS, ["act"])
     for one in theirs:
         assert one.values is not None
         one.values = one.values.sum(0, keepdim=True)

@@ -29,13 +29,13 @@ CACHED = 2**24
 class Parts(Protocol):
     """What a patch's output adds to the scores."""
 
-    def of(self, place: Box, sample: int, weighted: Tensor) -> Tensor:
+    def of(self, place: Box, sample: int, values: Tensor) -> Tensor:
         """The parts of the scores, (K,).
 
         Args:
             place: The patch's voxels within the image.
             sample: Which point's.
-            weighted: (1, C, *place), its output times the blending weights.
+            values: (1, C, *place), what it adds to the prediction there.
         """
 
     def slopes(self, place: Box, sample: int) -> Iterator[tuple[int, Tensor]]:
@@ -54,10 +54,10 @@ class Linear:
     bound: BoundTarget
     like: Tensor
 
-    def of(self, place: Box, sample: int, weighted: Tensor) -> Tensor:
+    def of(self, place: Box, sample: int, values: Tensor) -> Tensor:
         """See `Parts.of`."""
         assert self.bound.within is not None
-        return self.bound.within(place)(weighted)[0]
+        return self.bound.within(place)(values)[0]
 
     def slopes(self, place: Box, sample: int) -> Iterator[tuple[int, Tensor]]:
         """See `Parts.slopes`."""
@@ -81,10 +81,10 @@ class Cotangents:
     scores: int
     found: Mapping[int, Tensor]
 
-    def of(self, place: Box, sample: int, weighted: Tensor) -> Tensor:
+    def of(self, place: Box, sample: int, values: Tensor) -> Tensor:
         """See `Parts.of`."""
-        parts = {k: (weighted[0] * slope).sum() for k, slope in self.slopes(place, sample)}
-        return torch.stack([parts.get(k, weighted.new_zeros(())) for k in range(self.scores)])
+        parts = {k: (values[0] * slope).sum() for k, slope in self.slopes(place, sample)}
+        return torch.stack([parts.get(k, values.new_zeros(())) for k in range(self.scores)])
 
     def slopes(self, place: Box, sample: int) -> Iterator[tuple[int, Tensor]]:
         """See `Parts.slopes`."""
@@ -176,6 +176,8 @@ class PatchBatch(Session):
 
     Attributes:
         rows: Patches that are run next, by number among the points: their outputs are those that are scored.
+        weighted: Whether a patch's output counts by its blending weights, so that parts add up to the scores; else as
+            if it stood alone for the prediction in its place.
     """
 
     def __init__(
@@ -191,6 +193,7 @@ class PatchBatch(Session):
         size = 1 if rule is not None and rule.shares_out else whole.chunk_size  # such rules look at whole batches
         super().__init__(whole.alone, piece.image, whole.target, seed=whole.seed, chunk_size=size)
         self.tiles, self.points, self.parts, self.rows = whole.tiling, points, parts, range(0)
+        self.weighted = True
         self.reach, targets = dict(reach), frozenset[int]().union(*reach.values())
         names = whole.bound.names if parts is not None else ()
         others = {name: "" for number, name in enumerate(names) if number not in targets}
@@ -228,13 +231,14 @@ class PatchBatch(Session):
         parts = []
         for row, one in zip(self.rows, output, strict=True):
             patch, sample = self.points.split(row)
-            weighted = self.tiles.within(one, patch) * self.tiles.weights(patch)
-            parts.append(self.parts.of(self.tiles.place(patch), sample, weighted[None]))
+            values = self.tiles.within(one, patch)
+            values = values * self.tiles.weights(patch) if self.weighted else values
+            parts.append(self.parts.of(self.tiles.place(patch), sample, values[None]))
         return torch.stack(parts) / self._sizes_of_slopes if self._normalised else torch.stack(parts)
 
     @cached_property
     def _sizes_of_slopes(self) -> Tensor:
-        """Σ |∂score/∂prediction| of linear scores, (K,); 1 where the score has no slope."""
+        """Σ |∂score/∂prediction| of linear scores over the image, (K,); 1 where the score has no slope."""
         assert self.parts is not None
         total = self.data.new_zeros(len(self.bound.names))
         for patch in range(self.tiles.count):

@@ -9,14 +9,15 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from torchesegeta.arrays import in_space
 from torchesegeta.sweeps.base import Progress, Reader, Request, Sample
 from torchesegeta.sweeps.blended import Canvas, Joining, Placed, opened_piece
 from torchesegeta.sweeps.channels import ChannelPoints
 from torchesegeta.sweeps.mask import Mask, Sources
 from torchesegeta.sweeps.mask_passes import usable_activations
-from torchesegeta.sweeps.patch_masks import PatchScores
+from torchesegeta.sweeps.passes import finite_scores, require_finite
+from torchesegeta.sweeps.patch_runner import PatchRunner
 from torchesegeta.sweeps.readers import Readers
-from torchesegeta.sweeps.session import Session
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class Tried:
         patch: Number of the patch.
         points: Its masks.
         rows: (N,), the channels that were tried, layer by layer.
-        scores: (N, K), of the whole prediction with this patch masked.
+        scores: (N, K), with this patch masked.
         empty: (K,), with this patch replaced; None where that is not asked for.
     """
 
@@ -41,6 +42,8 @@ class Tried:
 class ChannelMaps:
     """Maps of every patch, blended like the prediction.
 
+    A mask's score is that of the prediction, changed in the patch's place by what the mask changes in its output.
+
     Args:
         sweep: Its masks are made from a layer's channels.
         readers: Opened.
@@ -48,11 +51,13 @@ class ChannelMaps:
 
     def __init__(self, sweep: Mask, readers: Readers) -> None:
         session = readers.session
-        assert session.tiling is not None
+        assert session.tiling is not None and isinstance(session.runner, PatchRunner)
         self.sweep, self.readers, self.session, self.tiling = sweep, readers, session, session.tiling
-        self.piece: Session = session.piece
-        self.scores = PatchScores(session)
+        self.runner, self.piece = session.runner, session.piece
         self.replacement = sweep.baseline(session.data, session.key)
+        self.whole = session.scores.double()
+        linear = session.bound.within is not None
+        self.output = None if linear else self.runner.stitch(session.data[None], session.image.extras)
         self.canvases: dict[tuple[Request, int], Canvas] = {}
 
     def run(self, progress: Progress | None, deadline: float | None) -> None:
@@ -87,29 +92,47 @@ class ChannelMaps:
         key = f"{self.session.key}|patch {patch}"
         points = self.sweep.design.points(data, replacement, key, Sources(activations))
         assert isinstance(points, ChannelPoints)
-        runner, found = self.scores.runner, dict[int, Tensor]()
-        extras = self.session.image.extras
+        (own,), found = self._outputs(data[None]), dict[int, Tensor]()
 
         def work(masks: range) -> None:
             batch, _ = points.masked(masks)
-            with points.editing(runner.model, masks):
-                outputs = runner.patches(batch, extras)
+            with points.editing(self.runner.model, masks):
+                outputs = self._outputs(batch)
             for mask, output in zip(masks, outputs, strict=True):
-                found[mask] = self.scores.exchanged(patch, self.scores.seen(patch, output))
+                found[mask] = self._scores(patch, output - own)
 
-        runner.run(len(points.weights), work)
+        self.runner.run(len(points.weights), work)
         empty = None
         if self.sweep.needs_ends:
-            (output,) = runner.patches(replacement[None], extras)
-            empty = self.scores.exchanged(patch, self.scores.seen(patch, output))
+            empty = self._scores(patch, self._outputs(replacement[None])[0] - own)
         masks = range(len(points.weights))
         return Tried(patch, points, points.numbers(masks), torch.stack([found[mask] for mask in masks]), empty)
+
+    def _outputs(self, batch: Tensor) -> Tensor:
+        return self.runner.patches(batch, self.session.image.extras)
+
+    def _scores(self, patch: int, change: Tensor) -> Tensor:
+        """Scores (K,) of the prediction, changed in a patch's place by (C, *model_shape).
+
+        Raises:
+            ModelError: One is NaN or infinite.
+        """
+        place, change = self.tiling.place(patch), self.tiling.within(change, patch)
+        within = self.session.bound.within
+        if within is not None:
+            scores = self.whole + within(place)(change[None])[0].double()
+            require_finite(self.session, scores)
+            return scores
+        assert self.output is not None
+        changed = self.output.clone()
+        changed[0][in_space(place)] += change
+        return finite_scores(self.session, changed)[0].double()
 
     def _place(self, reader: Reader, tried: Tried) -> None:
         """Make a reader's map of a patch, and put it where it belongs."""
         request, target, layer = reader.request, reader.target, reader.request.layer
         assert request.open_piece is not None and target is not None and layer is not None
-        whole = float(self.scores.whole[target])
+        whole = float(self.whole[target])
         change = None if tried.empty is None else whole - float(tried.empty[target])
         readout = opened_piece(request.open_piece(target, lambda volume: self.tiling.crop(volume, tried.patch), change))
         serving = tried.points.serving(layer)

@@ -65,7 +65,8 @@ def patch_passes(sweep: Sweep, session: Session, planned: Passes, points: int, r
     if isinstance(sweep, Optimise):  # a patch is run once more before its gradient goes back
         return {"forward": forward + backward, "backward": backward}
     if isinstance(sweep, Mask) and sweep.layers:
-        return {"forward": patches * (points + 2 + sweep.needs_ends), "backward": 0}  # activations, the patch itself
+        nonlinear = session.bound.within is None  # activations, the patch itself, the prediction
+        return {"forward": patches * (points + 2 + sweep.needs_ends + nonlinear), "backward": 0}
     if isinstance(sweep, Mask):
         masks = _touched(sweep, session, points)
         return {"forward": masks + patches + (patches if sweep.needs_ends else 0), "backward": 0}
@@ -84,7 +85,7 @@ def _graded_passes(sweep: Sweep, session: Session, planned: Passes, points: int,
         forward += points * patches * (1 + twice)
         if points > 1 and reading.spans:  # corners of each point by themselves
             forward += (2 * points - sweep.span_corners) * patches
-    elif reading.image and reading.layers and points > 1:  # one after the other
+    if reading.image and reading.layers and (points > 1 or session.tiling.overlaps):  # one after the other
         forward, backward = forward + points * run, backward + planned["backward"] * run
     if reading.shares:  # from the score and its negative
         targets = len(session.bound.names) - len(session.bound.incompatible)

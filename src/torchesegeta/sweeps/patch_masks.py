@@ -176,7 +176,7 @@ class PatchScores:
                     yield Piece(mask, patch, self.tiling.crop(masked, patch))
 
     def run(self, pieces: Iterator[Piece]) -> Iterator[tuple[Piece, Tensor]]:
-        """Run pieces in batches; see `seen`."""
+        """Run pieces in batches: of each its parts of the scores (K,), or its output (C, *model_shape)."""
         chunks = self.runner.chunks()
         while batch := list(islice(pieces, chunks.size)):
             seen: list[Tensor] = []
@@ -184,28 +184,12 @@ class PatchScores:
             def work(rows: range, batch: list[Piece] = batch, seen: list[Tensor] = seen) -> None:
                 data = torch.stack([batch[row].data for row in rows])
                 outputs = self.runner.patches(data, self.session.image.extras)
-                seen.extend(self.seen(batch[row].patch, output) for row, output in zip(rows, outputs, strict=True))
+                seen.extend(self._seen(batch[row].patch, output) for row, output in zip(rows, outputs, strict=True))
 
             chunks.run(range(len(batch)), work)
             yield from zip(batch, seen, strict=True)
 
-    @torch.no_grad()
-    def exchanged(self, patch: int, seen: Tensor) -> Tensor:
-        """Scores (K,) of the prediction with one patch's output exchanged, given what is `seen` of the new one.
-
-        Raises:
-            ModelError: A score is NaN or infinite.
-        """
-        if self.output is None:
-            scores = self.whole + seen - self.kept[patch]
-            require_finite(self.session, scores)
-            return scores
-        output = self.output.clone()
-        self.tiling.add_blended(output[0], seen - self.kept[patch], patch)
-        return finite_scores(self.session, output)[0].double()
-
-    def seen(self, patch: int, output: Tensor) -> Tensor:
-        """What is kept of a patch's output (C, *model_shape): its parts (K,) of linear scores, else the output."""
+    def _seen(self, patch: int, output: Tensor) -> Tensor:
         within = self.session.bound.within
         if within is None:
             return output

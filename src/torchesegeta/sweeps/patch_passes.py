@@ -123,12 +123,15 @@ class PatchRun:
         self.matched: dict[str, int] = {}
         self.note: str | None = None
 
-    def run(self, requests: Sequence[Request], targets: set[int], *, every: bool = False) -> list[Reader]:
+    def run(
+        self, requests: Sequence[Request], targets: set[int], *, weighted: bool = True, every: bool = False
+    ) -> list[Reader]:
         """Run patches for requests whose readouts take them.
 
         Args:
             requests: What is read.
             targets: Numbers of the scores that are.
+            weighted: See `PatchBatch.weighted`.
             every: Leave no patch out.
         """
         scored = any(request.scored for request in requests)
@@ -139,8 +142,10 @@ class PatchRun:
         points = PatchPoints(self.points, self.samples, self.tiling, chosen)
         self.batch = PatchBatch(self.session, points, parts, reach, self.rule)
         self._measure(requests)
+        self.batch.weighted = weighted
         readers = self._pass(requests)
-        self._remember(self.batch)
+        if weighted:
+            self._remember(self.batch)
         return readers.opened
 
     def _pass(self, requests: Sequence[Request]) -> Readers:
@@ -238,6 +243,8 @@ class PatchRun:
 class PatchPasses:
     """Every point patch by patch: gradients add up to those of the whole prediction, maps of layers are blended.
 
+    What adds up counts by the blending weights; a map that is blended shows the patch as if it stood for the prediction
+    in its place, or it would count twice how many patches do. So each kind has a run of its own where patches overlap.
     Those who read layers get all points of a patch, then the next patch's, so that one patch's readouts are alive.
     Where the score is not linear in the prediction, each point has a prediction first, and all patches' readouts stay.
     """
@@ -256,16 +263,27 @@ class PatchPasses:
         first = self.blends is None
         if self.blends is None:
             self.blends = [self._blend(request) for request in self.readers.usable if _reads_patches(request)]
-        if not self._at_once and self.blends:
-            self._run(chunk, output, self.blends, at_image)
-        elif first and self.blends:
-            together = at_image if chunk == self.every else []
-            self._run(self.every, output, self.blends, together)
-            at_image = [] if together else at_image
-            if at_image:
-                self._run(chunk, None, [], at_image)
-        elif at_image:
+        if output is None and self.readers.scored and self.session.bound.within is None:
+            output = self._prediction(chunk)
+        if self.blends and not self._at_once:
+            self._run(chunk, output, self.blends, [])
+        elif self.blends and first:
+            apart = chunk != self.every or self._overlaps
+            self._run(self.every, output, self.blends, [] if apart else at_image)
+            at_image = at_image if apart else []
+        if at_image:
             self._run(chunk, output, [], at_image)
+
+    @property
+    def _overlaps(self) -> bool:
+        assert self.session.tiling is not None
+        return self.session.tiling.overlaps
+
+    def _prediction(self, chunk: range) -> Tensor:
+        """The prediction for some points."""
+        runner = self.session.runner
+        assert isinstance(runner, PatchRunner)
+        return runner.stitch(self.points.at(chunk), self.session.image.extras)
 
     @property
     def _at_once(self) -> bool:
@@ -278,9 +296,7 @@ class PatchPasses:
         session, output = self.session, None
         binds = self.points.is_image and session.runner.precision == "float32"
         if self.readers.scored and binds and not session.is_bound:
-            runner = session.runner
-            assert isinstance(runner, PatchRunner)
-            output = runner.stitch(session.data[None], session.image.extras)
+            output = self._prediction(range(1))
             if session.bind(output).within is not None:
                 output = None
         self.readers.open()
@@ -308,7 +324,8 @@ class PatchPasses:
         requests = [*blends, *(run.gradient_request(reads, seed) for seed, reads in asked.items())]
         wanted = {reader.target for reader in self.readers.opened if not reader.done}
         every = samples != self.every and bool(blends)
-        opened = run.run(requests, {target for target in wanted if target is not None}, every=every)
+        targets = {target for target in wanted if target is not None}
+        opened = run.run(requests, targets, weighted=not (blends and self._overlaps), every=every)
         for reader in opened:
             if isinstance(reader.readout, Blended):
                 self._place(reader, reader.readout, run)
