@@ -46,8 +46,7 @@ log = logging.getLogger(__name__)
 OUT_OF_MEMORY = "out of memory"
 """How the reason begins of maps that memory ran out for."""
 AT_PATCH_SIZE = (
-    "of the size of a patch, which is what the model takes; colours, range and what the image excites are those of the "
-    "patch whose values vary most"
+    "of the size of a patch, which is what the model takes; colours and range are those of the patch that varies most"
 )
 
 

@@ -90,8 +90,11 @@ def _graded_passes(sweep: Sweep, session: Session, planned: Passes, points: int,
     if reading.shares:  # from the score and its negative
         targets = len(session.bound.names) - len(session.bound.incompatible)
         forward, backward = forward + points * run, backward + 2 * targets * points * run
+    baselines = points // (3 if sweep.rule is not None and sweep.rule.in_parts else 1)
     if sweep.rule is not None and not sweep.rule.keeps_output:  # a plain one, to compare with
-        forward += points // (3 if sweep.rule.in_parts else 1)
+        forward += baselines
+    if twice and linear and session.tiling.overlaps and not reading.image:  # whose patches do not tell the score
+        forward += baselines * patches
     return {"forward": forward, "backward": backward}
 
 
