@@ -243,7 +243,6 @@ def test_seeds(classifier: Net, image: Tensor) -> None:
         ({"precision": "bf16"}, "precision: 'bf16' is not allowed; nearest: 'bfloat16'"),
         ({"agreement": True}, "agreement: compares maps with those in float32, and precision is 'float32'"),
         ({"patches": {"size": [8, 8]}}, "patches.size: [8, 8] has 2 numbers; the image has 3 axes"),
-        ({"patches": {"size": 8}, "precision": "amp"}, "precision: 'amp' is not allowed with patches; use 'float32'"),
     ],
 )
 def test_what_does_not_exist(options: dict[str, Any], message: str, classifier: Net, image: Tensor) -> None:
