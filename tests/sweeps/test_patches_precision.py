@@ -12,7 +12,8 @@ import torchesegeta as te
 from tests.conformance.snapshot import assert_same, snapshot
 from torchesegeta.patches import Patches
 from torchesegeta.precise import AGREEMENT
-from torchesegeta.sweeps import Runner, Session, prepared
+from torchesegeta.sweeps import Gradient, Read, Request, Runner, Session, prepared, run_sweep
+from torchesegeta.sweeps.blended import Placed
 from torchesegeta.targets import parse_target
 from torchesegeta.types import Image, Precision
 
@@ -89,6 +90,24 @@ def test_a_patch_without_a_slope_is_no_slope_that_vanished() -> None:
     """Of one target there is none in most patches, and float16 stays what the maps are made in."""
     maps = te.explain(net(), image((18, 18)), ["vanilla_backprop"], LOGITS, patches={"size": 3}, precision="float16")
     assert [(m.status, m.precision, m.warnings) for m in maps] == [("ok", "float16", ())] * len(maps)
+
+    conductance = {"name": "layer_conductance", "steps": 3}
+    target = {"kind": "region", "class": 1, "box": [[0, 3], [0, 3]], "score": "probability"}
+    (one,) = te.explain(net(), image((18, 18)), [conductance], target, ["act"], patches=CUT[2], precision="float16")
+    assert (one.status, one.precision) == ("ok", "float16") and "blended" in one.warnings[0], one.warnings
+
+
+def test_the_region_is_that_of_float32() -> None:
+    """Two classes that are one in bfloat16, and a sweep that meets an unbound target there."""
+    model, cut = nn.Conv2d(1, 2, 1, bias=False), Patches.model_validate(CUT[2])
+    model.weight.data = torch.tensor([1.0, 1.001]).view(2, 1, 1, 1)
+    with prepared(model, torch.device("cpu"), 0) as ready:
+        runner = Runner(ready, torch.device("cpu"))
+        session = Session(runner, Image(image(SHAPES[2]).abs()), parse_target(LOGITS), patches=cut)
+        with runner.at("bfloat16"):
+            readers = run_sweep(Gradient(), [Request(Read.INPUT_GRADIENT, None, lambda target: Placed(None))], session)
+        assert session.prediction is not None and bool((session.prediction == 1).all())
+        assert [reader.target for reader in readers] == [0]
 
 
 class Bright(nn.Module):

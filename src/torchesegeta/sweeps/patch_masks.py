@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
@@ -99,9 +99,19 @@ class PatchScores:
         self.whole = session.scores.double()
         with torch.no_grad():
             unmasked = (Piece(0, p, self.tiling.crop(session.data, p)) for p in range(self.tiling.count))
-            self.kept = [seen for _, seen in self.run(unmasked)]
+            self.kept = self._kept(unmasked)
             self.output = None if self.linear else self._stitched()
-        self.last = Known(None, self.kept, self.whole)
+        self.unmasked = self.last = Known(None, list(self.kept) if self.linear else [], self.whole)
+
+    def _kept(self, unmasked: Iterator[Piece]) -> Tensor:
+        """What is seen of the unmasked image's patches, one after the other."""
+        kept: Tensor | None = None
+        for piece, seen in self.run(unmasked):
+            if kept is None:
+                kept = self.session.scratch.zeros((self.tiling.count, *seen.shape), seen)
+            kept[piece.patch] = seen
+        assert kept is not None
+        return kept
 
     def most(self, points: MaskPoints) -> int:
         """How many masks are worked on at once: few where each is a volume."""
@@ -130,7 +140,7 @@ class PatchScores:
     def _joining(self, points: RowPoints, indices: range) -> tuple[Tensor, Tensor]:
         """The same for masks that keep features, each beside the one before it or beside the unmasked image."""
         rows = torch.stack([points.row(index) for index in indices])
-        unmasked = Known(torch.ones_like(rows[0]), self.kept, self.whole)
+        unmasked = replace(self.unmasked, row=torch.ones_like(rows[0]))
         ways = list(_ways(points.places(self.tiling), rows, self.last.row))
         found: dict[int, dict[int, Tensor]] = {mask: {} for mask in range(len(rows))}
         pieces = (
@@ -157,7 +167,7 @@ class PatchScores:
         return finite_scores(self.session, output)
 
     def _stitched(self) -> Tensor:
-        output = self.kept[0].new_zeros(1, len(self.kept[0]), *self.tiling.shape)
+        output = self.session.scratch.zeros((1, self.kept.shape[1], *self.tiling.shape), self.kept)
         for patch, seen in enumerate(self.kept):
             self.tiling.add_blended(output[0], seen, patch)
         return output

@@ -46,19 +46,24 @@ class Scratch:
         Raises:
             StoreError: There is no room for the file.
         """
-        count, width = prod(shape), like.dtype.itemsize
-        if like.device.type != "cpu" or not self._is_large(count * width):
+        count = prod(shape)
+        if not self._is_large(like, count):
             return like.new_zeros(tuple(shape))
-        self.mapped += 1
         return self._in_file(count, like.dtype).view(tuple(shape))
 
     def keep(self, values: Tensor) -> Tensor:
-        """The same values, in a file where they are many."""
-        mapped = self.mapped
-        found = self.zeros(values.shape, values) if self._is_large(values.nbytes) else values
-        return found.copy_(values) if self.mapped > mapped else values
+        """The same values, in a file where they are many.
 
-    def _is_large(self, size: int) -> bool:
+        Raises:
+            StoreError: As `zeros`.
+        """
+        large = self._is_large(values, values.numel())
+        return self.zeros(values.shape, values).copy_(values) if large else values
+
+    def _is_large(self, like: Tensor, count: int) -> bool:
+        size = count * like.dtype.itemsize
+        if like.device.type != "cpu":
+            return False
         if self.limit is not None:
             return size > self.limit
         free = available()
@@ -82,6 +87,7 @@ class Scratch:
             os.close(handle)
             with suppress(OSError):  # where open files cannot be removed
                 Path(name).unlink()
+        self.mapped += 1
         log.info("a volume of %.1f GiB is kept in a file", size / 2**30)
         return values
 
