@@ -234,9 +234,9 @@ def _absolute(config: RunConfig, folder: Path) -> RunConfig:
 
 
 def _absolute_scratch(execution: ExecutionConfig, folder: Path) -> ExecutionConfig:
-    return (
-        execution if execution.scratch is None else execution.model_copy(update={"scratch": folder / execution.scratch})
-    )
+    if execution.scratch is None:
+        return execution
+    return execution.model_copy(update={"scratch": folder / execution.scratch})
 
 
 def _absolute_image(image: ImageConfig, folder: Path) -> ImageConfig:

@@ -66,7 +66,8 @@ def available() -> int | None:
         return None
     lines = dict(line.split(":", 1) for line in _SYSTEM.read_text().splitlines() if ":" in line)
     free = int(lines["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in lines else None
-    return min(filter(None, [free, _left_to_container()]), default=None)
+    left = [size for size in (free, _left_to_container()) if size is not None]
+    return min(left, default=None)
 
 
 def _left_to_container() -> int | None:
