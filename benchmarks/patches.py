@@ -132,7 +132,8 @@ class Volume(Subject):
 
 
 def _in_patches(subject: Subject, method: Method) -> None:
-    te.explain(subject.model, subject.image, [method], subject.target, patches={"size": PATCH, "overlap": 0.25})
+    cut = {"size": PATCH, "overlap": 0.25}  # one at a time, as where there is only one
+    te.explain(subject.model, subject.image, [method], subject.target, patches=cut, chunk_size=1)
 
 
 PATCH = 64
