@@ -9,21 +9,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torchesegeta.api import explain
+    from torchesegeta.api import evaluate, explain
     from torchesegeta.attributions import Attributions, load
     from torchesegeta.methods import methods
-    from torchesegeta.types import Attribution, Image
+    from torchesegeta.metrics import metrics
+    from torchesegeta.types import Attribution, Image, Score
 
 __version__ = "0.1.0"
-__all__ = ["Attribution", "Attributions", "Image", "__version__", "explain", "load", "methods"]
+__all__ = [
+    "Attribution", "Attributions", "Image", "Score", "__version__", "evaluate", "explain", "load", "methods", "metrics",
+]  # fmt: skip
 
 _HOMES = {
+    "evaluate": "torchesegeta.api",
     "explain": "torchesegeta.api",
     "Attributions": "torchesegeta.attributions",
     "load": "torchesegeta.attributions",
     "methods": "torchesegeta.methods",
+    "metrics": "torchesegeta.metrics",
     "Attribution": "torchesegeta.types",
     "Image": "torchesegeta.types",
+    "Score": "torchesegeta.types",
 }
 
 
@@ -31,7 +37,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'torchesegeta' has no attribute {name!r}")
     home = import_module(_HOMES[name])
-    return home if name == "methods" else getattr(home, name)
+    return home if name in ("methods", "metrics") else getattr(home, name)
 
 
 def __dir__() -> list[str]:

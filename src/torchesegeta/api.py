@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from torch.export import ExportedProgram
 from torchesegeta.attributions import Attributions
 from torchesegeta.bars import Bar
 from torchesegeta.devices import torch_device
-from torchesegeta.errors import ConfigError, InputError
+from torchesegeta.errors import ConfigError, InputError, unknown
 from torchesegeta.inputs import as_image
 from torchesegeta.jobs import any_rule, group, jobs_for
+from torchesegeta.metrics.entries import Examination, group_metrics, parse_metrics
+from torchesegeta.metrics.running import examine
 from torchesegeta.models import as_module, model_dims
 from torchesegeta.patches import Patches, image_dims
 from torchesegeta.plan.checks import check_layer_names
@@ -28,7 +31,7 @@ from torchesegeta.sweeps import Runner, Session, layer_by_default, prepared, pro
 from torchesegeta.targets import OutputInfo, Target, parse_target
 from torchesegeta.targets.base import Activation
 from torchesegeta.tasks import Entry, Wanted, make_tasks, need_default_layer, parse_methods
-from torchesegeta.types import Attribution, Image, Precision
+from torchesegeta.types import Attribution, Image, Precision, Score
 from torchesegeta.validation import check_agreement, describe
 
 ImageLike = Image | Tensor | NDArray[Any] | Path | str
@@ -93,20 +96,11 @@ def explain(
     parsed = parse_methods([methods] if isinstance(methods, str | Mapping) else methods)
     layers = [layers] if isinstance(layers, str) else layers
     wanted, model, cut = _target(target), as_module(model), _patches(patches)
-    info = OutputInfo(activation, tuple(class_names))
+    asked = Asked(wanted, OutputInfo(activation, tuple(class_names)), output, precision, seed, cut, chunk_size)
     images = _images(image, image_dims(cut, model_dims(model)))
-    session = partial(
-        Session,
-        target=wanted,
-        seed=seed,
-        chunk_size=chunk_size,
-        image_set=lambda: images,
-        each_image=[partial(_same, item) for item in images],
-        keep_output=any_rule(wanted.method for wanted in parsed),
-        patches=cut,
-    )
+    session = partial(asked.session, images=images, keep_output=any_rule(wanted.method for wanted in parsed))
     with prepared(model, torch_device(device), seed) as ready, Bar(progress) as bar:
-        runner = Runner(ready, torch_device(device), info, output)
+        runner = Runner(ready, torch_device(device), asked.info, output)
         check_layer_names(ready, layers, parsed)
         with runner.at(precision):
             maps = [
@@ -114,7 +108,131 @@ def explain(
                 for number, item in enumerate(images)
                 for one in _explain_one(session(runner, item), parsed, layers, bar, agreement, first=number == 0)
             ]
+    for one in maps:
+        one.asked = asked
     return Attributions(maps, {item.name: item for item in images})
+
+
+def evaluate(
+    model: nn.Module | ExportedProgram,
+    image: ImageLike | Sequence[ImageLike],
+    maps: Attribution | Sequence[Attribution],
+    metrics: Entry | Sequence[Entry],
+    target: int | str | Sequence[int | str] | Mapping[str, Any] | None = None,
+    device: str | torch.device = "cpu",
+    *,
+    progress: bool | None = None,
+    **asked: Any,
+) -> list[Score]:
+    """Judge maps: are they faithful, stable, where they should be, and do they depend on the model at all?
+
+    What several metrics or maps need of the model is run once. The model comes back as it was.
+
+    Args:
+        model: The model that the maps explain.
+        image: The image that they explain, or a list of them, told apart by their names.
+        maps: Of `explain`, or loaded.
+        metrics: Names, or mappings with a `name`, parameters, and a `label` where a name stands twice.
+        target: As of `explain`; None: what the maps were made for. Loaded maps do not say it.
+        device: Where to run.
+        progress: Whether a bar shows how far it is; None: in notebooks.
+        **asked: `precision`, `seed`, `patches`, `output`, `activation`, `class_names`, `chunk_size` as of `explain`;
+            left out: as the maps were made.
+
+    Returns:
+        A score for every metric and map; those without a value have a status and a reason.
+
+    Raises:
+        ConfigError: A metric or parameter that does not exist, a map of another image, or no target.
+        InputError: The image cannot be used.
+        ModelError: The model cannot run the image.
+        IncompatibleError: The target does not fit the output.
+    """
+    wanted = parse_metrics([metrics] if isinstance(metrics, str | Mapping) else metrics)
+    maps = [maps] if isinstance(maps, Attribution) else list(maps)
+    settings, model = _asked(maps, target, asked), as_module(model)
+    images = _images(image, image_dims(settings.patches, model_dims(model)))
+    _check_images(maps, images)
+    jobs = group_metrics(wanted)
+    with prepared(model, torch_device(device), settings.seed) as ready, Bar(progress) as bar:
+        runner = Runner(ready, torch_device(device), settings.info, settings.output)
+        with runner.at(settings.precision):
+            return [
+                one for item in images for one in _evaluate_one(settings.session(runner, item, images), maps, jobs, bar)
+            ]
+
+
+def _evaluate_one(
+    session: Session, maps: Sequence[Attribution], jobs: Sequence[Examination], bar: Bar
+) -> Iterator[Score]:
+    mine = [one for one in maps if one.image == session.image.name]
+    for number, job in enumerate(jobs if mine else (), 1):
+        bar.job(f"[{number}/{len(jobs)}] {session.image.name}: {', '.join(w.label for w in job.metrics)}")
+        yield from examine(job, session, mine, bar.progress)
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What maps were made with, besides methods.
+
+    Attributes:
+        target: What they explain.
+        info: What is known of the model's output.
+        output: Which of several outputs.
+        precision: Of the passes.
+        seed: Of every draw.
+        patches: How images are run patch by patch, or None.
+        chunk_size: Points of a sweep run at once; None chooses.
+    """
+
+    target: Target
+    info: OutputInfo
+    output: int | str | None = None
+    precision: Precision = "float32"
+    seed: int = 0
+    patches: Patches | None = None
+    chunk_size: int | None = None
+
+    def session(self, runner: Runner, image: Image, images: Sequence[Image], *, keep_output: bool = False) -> Session:
+        """The session of one of several images."""
+        return Session(
+            runner,
+            image,
+            self.target,
+            seed=self.seed,
+            chunk_size=self.chunk_size,
+            image_set=lambda: images,
+            each_image=[partial(_same, item) for item in images],
+            keep_output=keep_output,
+            patches=self.patches,
+        )
+
+
+def _asked(maps: Sequence[Attribution], target: Any, given: Mapping[str, Any]) -> Asked:
+    """What the maps were made with, and what is asked for instead."""
+    allowed = ("precision", "seed", "patches", "output", "activation", "class_names", "chunk_size")
+    for name in given:
+        if name not in allowed:
+            raise ConfigError(unknown("argument", name, allowed))
+    made = next((one.asked for one in maps if one.asked is not None), None)
+    if made is None and target is None:
+        raise ConfigError("target: these maps do not say what they explain; give the target they were made for")
+    made = Asked(_target(target), OutputInfo()) if made is None else made
+    changed: dict[str, Any] = {n: v for n, v in given.items() if n not in ("activation", "class_names", "patches")}
+    if target is not None:
+        changed["target"] = _target(target)
+    if "patches" in given:
+        changed["patches"] = _patches(given["patches"])
+    activation, names = given.get("activation", made.info.activation), given.get("class_names", made.info.class_names)
+    _check_precision(given.get("precision", made.precision), agreement=False)
+    return replace(made, info=OutputInfo(activation, tuple(names)), **changed)
+
+
+def _check_images(maps: Sequence[Attribution], images: Sequence[Image]) -> None:
+    names = [image.name for image in images]
+    for one in maps:
+        if one.image not in names:
+            raise ConfigError(f"maps: {one.label!r} is of another image; {unknown('image', one.image, names)}")
 
 
 def _explain_one(

@@ -245,14 +245,14 @@ def _all_failed(job: Job, session: Session, error: Exception) -> Iterator[Attrib
 
 
 def _without_map(task: Task, place: str | None, session: Session, error: Exception) -> Iterator[Attribution]:
-    status = _status(error)
+    status = status_of(error)
     scored = bool(task.method.reads_at(place) & NEEDS_SCORE)
     targets = list(range(len(session.bound.names))) if scored and session.is_bound else [None]
     for target in targets:
         yield _attribution(task, place, target, session, status=status, reason=_reason(error, task, place, session))
 
 
-def _status(error: Exception) -> Status:
+def status_of(error: Exception) -> Status:
     """What an error makes of a map."""
     if isinstance(error, TimeoutError):
         return "timeout"
@@ -260,9 +260,20 @@ def _status(error: Exception) -> Status:
 
 
 def _reason(error: Exception, task: Task, place: str | None, session: Session) -> str:
+    half_safe = all(sweep.half_safe for sweep in task.method.sweeps_over((place,)))
+    return reason_of(error, session, half_safe=half_safe)
+
+
+def reason_of(error: Exception, session: Session, *, half_safe: bool = True) -> str:
+    """What an error says, for the record of what it cost.
+
+    Args:
+        error: What happened.
+        session: Where.
+        half_safe: Whether half precision might have helped.
+    """
     if is_out_of_memory(error):
         one = "point" if session.tiling is None else "patch"
-        half_safe = all(sweep.half_safe for sweep in task.method.sweeps_over((place,)))
         return f"{OUT_OF_MEMORY} with a single {one} at once: {remedy(session, half_safe=half_safe)} ({error})"
     return str(error) if isinstance(error, EsegetaError | TimeoutError) else f"{type(error).__name__}: {error}"
 
@@ -293,6 +304,7 @@ def _attribution(
         of_model=task.method.of_model,
         parameters=task.method.parameters(),
         precision=session.runner.precision,
+        maker=task.method,
     )
 
 
@@ -475,7 +487,7 @@ class _Running:
             self._fill(result, task, place, reader, part)
         except Exception as error:
             error = _own(error, task)
-            result.values, result.status = None, _status(error)
+            result.values, result.status = None, status_of(error)
             result.reason = _reason(error, task, place, self.session)
         return result
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from torchesegeta.errors import ConfigError, unknown
 from torchesegeta.jobs import Task
 from torchesegeta.methods import LayerMethod, Method, methods
-from torchesegeta.validation import describe
+from torchesegeta.validation import Strict, describe
 
 Entry = str | Mapping[str, Any]
+S = TypeVar("S", bound=Strict)
 
 
 @dataclass(frozen=True)
@@ -45,26 +46,49 @@ def parse_methods(entries: Sequence[Entry]) -> list[Wanted]:
     if not entries:
         raise ConfigError("methods: the list is empty; give at least one")
     parsed = [_parse(entry, f"methods[{i}]") for i, entry in enumerate(entries)]
-    for label, count in Counter(wanted.label for wanted in parsed).items():
-        if count > 1:
-            raise ConfigError(f"methods: {label!r} stands {count} times; give each a 'label' of its own")
+    check_labels("methods", [wanted.label for wanted in parsed])
     return parsed
 
 
+def check_labels(field: str, labels: Sequence[str]) -> None:
+    """Refuse equal labels.
+
+    Raises:
+        ConfigError: One stands twice.
+    """
+    for label, count in Counter(labels).items():
+        if count > 1:
+            raise ConfigError(f"{field}: {label!r} stands {count} times; give each a 'label' of its own")
+
+
 def _parse(entry: Entry, path: str) -> Wanted:
+    return Wanted(*parse_entry(entry, path, "method", methods()))
+
+
+def parse_entry(entry: Entry, path: str, what: str, known: Mapping[str, type[S]]) -> tuple[str, S, float | None]:
+    """Label, object and time limit of an entry of a registry.
+
+    Args:
+        entry: A name, or a mapping with a `name`, parameters, and perhaps `label` and `timeout_s`.
+        path: Of the entry in the config, such as `methods[2]`.
+        what: The kind of thing.
+        known: The registry.
+
+    Raises:
+        ConfigError: An unknown name or parameter, or a value out of bounds.
+    """
     fields = {"name": entry} if isinstance(entry, str) else dict(entry)
     name = fields.pop("name", None)
     if not isinstance(name, str):
-        raise ConfigError(f"{path}: a method is a name or a mapping with a 'name'; got {entry!r}")
-    known = methods()
+        raise ConfigError(f"{path}: a {what} is a name or a mapping with a 'name'; got {entry!r}")
     if name not in known:
-        raise ConfigError(f"{path}: {unknown('method', name, known)}")
+        raise ConfigError(f"{path}: {unknown(what, name, known)}")
     label = fields.pop("label", name)
     if not isinstance(label, str) or not label or set(label) & set('/\\:*?"<>|'):
         raise ConfigError(f"{path}.label: {label!r} cannot be part of a file name")
     timeout = _timeout(fields.pop("timeout_s", None), path)
     try:
-        return Wanted(label, known[name].model_validate(fields), timeout)
+        return label, known[name].model_validate(fields), timeout
     except ValidationError as error:
         raise ConfigError(describe(error, path)) from error
 

@@ -115,6 +115,8 @@ class Attribution:
         peak_memory: Bytes at the peak of the sweep: of the GPU's memory, or of the process; None where unknown.
         arrays: What belongs to the map and is none itself, by name, such as the pictures on the way to it.
         draw: Draws it over its image; set by the Python API.
+        maker: The method with its parameters; None for maps that were read from files.
+        asked: What the call that made it asked for besides methods; set by the Python API.
     """
 
     method: str
@@ -144,6 +146,8 @@ class Attribution:
     peak_memory: int | None = None
     arrays: dict[str, Tensor] = field(default_factory=dict, repr=False)
     draw: Callable[..., Any] | None = field(default=None, repr=False)
+    maker: Any = field(default=None, repr=False)
+    asked: Any = field(default=None, repr=False)
 
     @property
     def has_map(self) -> bool:
@@ -172,6 +176,51 @@ class Attribution:
     def key(self) -> tuple[str, str, str | None, str | None]:
         """(image, label, layer, target): unique within a run."""
         return (self.image, self.label, self.layer, self.target)
+
+
+@dataclass(eq=False)
+class Score:
+    """What a metric says of one map.
+
+    Attributes:
+        method: Registry name of the map's method.
+        label: The method's name in the run.
+        target: Name of what the map explains, or None.
+        target_index: Class index of the target, or None.
+        layer: Layer of the map, or None.
+        image: Name of the image.
+        metric: Registry name of the metric.
+        metric_label: The metric's name among the others: its own, unless the user gave another.
+        value: The metric's main figure; None unless `status` is `ok`.
+        measures: Its further figures, by name.
+        steps: Names of the steps that `curves` run over, in order.
+        curves: A figure for each step, by name.
+        status: `ok`, `failed`, `timeout` or `incompatible`.
+        reason: Why there is no value.
+        seconds: Wall time; of what maps and metrics shared, the whole.
+        passes: Forward and backward passes, counted in the same way.
+        warnings: What its reader must know.
+        parameters: The metric's, as in the config.
+    """
+
+    method: str
+    label: str
+    target: str | None
+    target_index: int | None
+    layer: str | None
+    image: str
+    metric: str
+    metric_label: str
+    value: float | None = None
+    measures: dict[str, float] = field(default_factory=dict)
+    steps: Sequence[str] = ()
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    status: Status = "ok"
+    reason: str | None = None
+    seconds: float = 0.0
+    passes: dict[str, int] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 def covering_affine(affine: Affine | None, image_shape: Sequence[int], shape: Sequence[int]) -> Affine | None:

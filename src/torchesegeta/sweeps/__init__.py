@@ -20,6 +20,7 @@ from torchesegeta.sweeps.base import (
 )
 from torchesegeta.sweeps.blur import Blur
 from torchesegeta.sweeps.captum import CaptumRun
+from torchesegeta.sweeps.changed import Change, Changed, Series
 from torchesegeta.sweeps.channels import Through, Without
 from torchesegeta.sweeps.coalitions import Coalitions, Permutations
 from torchesegeta.sweeps.contrast import Contrast
@@ -36,9 +37,11 @@ from torchesegeta.sweeps.noise import Noise
 from torchesegeta.sweeps.optimise import Draftsman, FlatError, Missed, Optimise, Patience, Problem, Result
 from torchesegeta.sweeps.patch_counts import patch_passes
 from torchesegeta.sweeps.path import Path
+from torchesegeta.sweeps.perturbations import BlockOut, Ends, Noisy, NoisyBaseline
 from torchesegeta.sweeps.precision import PrecisionError
 from torchesegeta.sweeps.runner import Passes, Runner, prepared
 from torchesegeta.sweeps.session import Session
+from torchesegeta.sweeps.variations import Nearby, Variation
 
 __all__ = [
     "LOOK",
@@ -46,12 +49,16 @@ __all__ = [
     "NEEDS_LAYER",
     "NEEDS_SCORE",
     "SEEDED",
+    "BlockOut",
     "Blur",
     "CaptumRun",
+    "Change",
+    "Changed",
     "Coalitions",
     "Coins",
     "Contrast",
     "Draftsman",
+    "Ends",
     "Exchange",
     "FlatError",
     "Gather",
@@ -64,7 +71,10 @@ __all__ = [
     "Mask",
     "Measured",
     "Missed",
+    "Nearby",
     "Noise",
+    "Noisy",
+    "NoisyBaseline",
     "OneOut",
     "Optimise",
     "Part",
@@ -84,10 +94,12 @@ __all__ = [
     "Runner",
     "Sample",
     "Seed",
+    "Series",
     "Session",
     "Several",
     "Sweep",
     "Through",
+    "Variation",
     "Without",
     "count_points",
     "default_layer",

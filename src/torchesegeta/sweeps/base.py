@@ -43,6 +43,8 @@ class Read(Flag):
     differ under some rules."""
     SCORE = auto()
     """The score itself; without gradients the pass goes forward only."""
+    INPUT_CHANGE = auto()
+    """The change of the input over the point's span, where no gradient is read."""
 
 
 NEEDS_GRADIENT = Read.INPUT_GRADIENT | Read.LAYER_GRADIENT | Read.CONTRAST
@@ -335,6 +337,8 @@ class Request:
             and, of games, what the baseline changes there.
         additive: Whether its map of a sum of scores is the sum of their maps, each of what touches it alone.
         error: Set once the request cannot be met, for any target.
+        targets: Indices of the scores it reads; None: all of them.
+        series: Which of several series of points it reads (see `Changed`).
     """
 
     reads: Read
@@ -344,6 +348,8 @@ class Request:
     open_piece: Opening | None = None
     additive: bool = False
     error: Exception | None = None
+    targets: frozenset[int] | None = None
+    series: int = 0
 
     @property
     def scored(self) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from torchesegeta.sweeps.base import Points, Progress, Reader, Request, Sweep
+from torchesegeta.sweeps.changed import JoinedPoints
 from torchesegeta.sweeps.foreign import Foreign, ask
 from torchesegeta.sweeps.gather import Gather, count_images, gather
 from torchesegeta.sweeps.gradient_passes import GradientPasses
@@ -18,6 +19,7 @@ from torchesegeta.sweeps.patch_channels import ChannelMaps
 from torchesegeta.sweeps.patch_limits import check_patchwise
 from torchesegeta.sweeps.patch_passes import PatchPasses
 from torchesegeta.sweeps.readers import Readers
+from torchesegeta.sweeps.score_passes import ScorePasses
 from torchesegeta.sweeps.session import Session
 from torchesegeta.sweeps.walking import walk
 
@@ -98,9 +100,11 @@ def _runs_itself(
     return True
 
 
-def _passes(sweep: Sweep, points: Points, readers: Readers) -> MaskPasses | GradientPasses | PatchPasses:
+def _passes(sweep: Sweep, points: Points, readers: Readers) -> MaskPasses | GradientPasses | PatchPasses | ScorePasses:
     if isinstance(points, MaskPoints):
         return MaskPasses(points, readers)
+    if isinstance(points, JoinedPoints):
+        return ScorePasses(points, readers)
     if readers.session.tiling is not None:
         return PatchPasses(points, sweep.rule, readers)
     return GradientPasses(points, sweep.rule, readers)

@@ -94,9 +94,9 @@ class GradientPasses:
     def _open_after(self, output: Tensor | None) -> None:
         """In a sweep over the image alone its own pass binds the target, where it is in float32."""
         binds = self.points.is_image and self.session.runner.precision == "float32"
-        if output is not None and binds and not self.session.is_bound:
+        if output is not None and binds:
             with nullcontext() if self.readers.scored else suppress(EsegetaError):
-                self.session.bind(output[:1])
+                self.session.see(output[:1])
         self.readers.open()
         if self.readers.scored:
             self.session.require_gradient()

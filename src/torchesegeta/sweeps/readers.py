@@ -49,14 +49,15 @@ class Readers:
         if self.opened:
             return
         for request in self.requests:
-            for target in self._targets() if request.scored else [None]:
+            for target in self._targets(request) if request.scored else [None]:
                 reader = Reader(request, target, request.open(target))
                 self.attempt(reader, reader.readout.start)
                 self.opened.append(reader)
 
-    def _targets(self) -> list[int]:
+    def _targets(self, request: Request) -> list[int]:
         bound = self.session.bound
-        return [k for k, name in enumerate(bound.names) if name not in bound.incompatible]
+        compatible = [k for k, name in enumerate(bound.names) if name not in bound.incompatible]
+        return [k for k in compatible if request.targets is None or k in request.targets]
 
     def waiting(self, chunk: range) -> list[Reader]:
         """Readers that have yet to get their sample of a chunk, or of a part of it."""

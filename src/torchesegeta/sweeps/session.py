@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from math import prod
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from torchesegeta.arrays import count_not_finite, fingerprint, in_space
 from torchesegeta.errors import IncompatibleError, ModelError
@@ -238,6 +239,44 @@ class Session:
             self._outputs[self.runner.precision] = output
         return self._bound
 
+    def see(self, output: Tensor) -> None:
+        """Take in the raw output for the unperturbed image, from a pass in float32 that was made anyway.
+
+        It binds the target unless that is bound, and spares the pass for the scores.
+
+        Raises:
+            EsegetaError: As `bind`.
+        """
+        if self._bound is None:
+            self.bind(output)
+        elif self.runner.precision not in self._scores:
+            self._scores[self.runner.precision] = self._score_of(self._bound, output.detach())
+
+    def elsewhere(self, data: Tensor | None = None, model: nn.Module | None = None) -> Session:
+        """The same target, bound as here, and the same draws, at another image or before another model.
+
+        Args:
+            data: (C, *spatial); None: this image.
+            model: Ready, on the same device; None: this one.
+        """
+        image = self.image if data is None else replace(self.image, data=data)
+        runner = self.alone
+        if model is not None:
+            runner = Runner(model, runner.device, runner.info, runner.output, runner.passes)
+        made = Session(
+            runner,
+            image,
+            self.target,
+            seed=self.seed,
+            chunk_size=self.chunk_size,
+            image_set=partial(_with, self.image_set, image) if self.image_set is not None else None,
+            each_image=self.each_image,
+            keep_output=False,
+            patches=self.patches,
+        )
+        made.key, made._bound = self.key, self.bound
+        return made
+
     def _score_of(self, bound: BoundTarget, output: Tensor) -> Tensor:
         """Scores (K,) of a raw output; of large ones slab by slab, without a copy of them."""
         if self.tiling is None or bound.within is None:
@@ -277,3 +316,8 @@ class Session:
             raise IncompatibleError(
                 "a voxel count is piecewise constant, its gradient is zero: use a mask method, or leave out 'count'"
             )
+
+
+def _with(others: Callable[[], Sequence[Image]], image: Image) -> list[Image]:
+    """A set of images, with another in place of the one of its name."""
+    return [image if other.name == image.name else other for other in others()]
