@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from torchesegeta.config import ExecutionConfig, ImageConfig, ModelConfig, RunConfig
+from torchesegeta.config import EvaluationConfig, ExecutionConfig, ImageConfig, ModelConfig, RunConfig
 from torchesegeta.executors import LocalExecutor, RayExecutor
 from torchesegeta.methods import methods
-from torchesegeta.overview import bounds, default_of, describe_method
+from torchesegeta.metrics import metrics
+from torchesegeta.overview import bounds, default_of, describe_method, describe_metric
 from torchesegeta.patches import Patches
 from torchesegeta.targets import ClassTarget, MulticlassTarget, RegionTarget, ThresholdTarget
 from torchesegeta.validation import Strict
@@ -33,6 +34,31 @@ def methods_page() -> str:
             if row["family"] == family:
                 lines += _method(name, row)
     return MADE + "\n".join(lines)
+
+
+def metrics_page() -> str:
+    """Every metric with its parameters, by family."""
+    rows = {name: describe_metric(metric) for name, metric in metrics().items()}
+    lines = ["# Metrics", "", "What they mean, and when not to trust them: [Evaluation](evaluation.md).", ""]
+    for family in dict.fromkeys(row["family"] for row in rows.values()):
+        lines += [f"## {family}", ""]
+        for name, row in rows.items():
+            if row["family"] == family:
+                lines += _metric(name, row)
+    return MADE + "\n".join(lines)
+
+
+def _metric(name: str, row: dict[str, Any]) -> Iterator[str]:
+    yield f"### `{name}`: {row['title']}"
+    yield ""
+    better = f"; {row['better']} is better" if row["better"] else ""
+    label = " Needs a label." if row["needs_label"] else ""
+    yield f"{row['summary']} Values: {row['span']}{better}.{label} Source: {row['source']}."
+    yield ""
+    if row["about"]:
+        yield row["about"]
+        yield ""
+    yield from _fields(row["schema"])
 
 
 def _method(name: str, row: dict[str, Any]) -> Iterator[str]:
@@ -69,6 +95,7 @@ def config_page() -> str:
         ("`model`", ModelConfig),
         ("`images[]`", ImageConfig),
         ("`patches`", Patches),
+        ("`evaluation`", EvaluationConfig),
         ("`execution`", ExecutionConfig),
         ("`executor` of kind `local`", LocalExecutor),
         ("`executor` of kind `ray`", RayExecutor),
@@ -90,7 +117,7 @@ def main() -> None:
     Raises:
         SystemExit: A page is not up to date.
     """
-    pages = {"methods.md": methods_page(), "config.md": config_page()}
+    pages = {"methods.md": methods_page(), "metrics.md": metrics_page(), "config.md": config_page()}
     stale = [n for n, text in pages.items() if not (HERE / n).is_file() or (HERE / n).read_text("utf-8") != text]
     if "--check" in sys.argv[1:]:
         raise SystemExit(f"stale: {', '.join(stale)}; run `make docs`" if stale else 0)

@@ -21,7 +21,7 @@ from torchesegeta.devices import torch_device
 from torchesegeta.errors import ConfigError, InputError, unknown
 from torchesegeta.inputs import as_image
 from torchesegeta.jobs import any_rule, group, jobs_for
-from torchesegeta.metrics.entries import Examination, group_metrics, parse_metrics
+from torchesegeta.metrics.entries import Examination, check_judged, group_metrics, parse_metrics
 from torchesegeta.metrics.running import examine
 from torchesegeta.models import as_module, model_dims
 from torchesegeta.patches import Patches, image_dims
@@ -153,6 +153,7 @@ def evaluate(
     settings, model = _asked(maps, target, asked), as_module(model)
     images = _images(image, image_dims(settings.patches, model_dims(model)))
     _check_images(maps, images)
+    check_judged(wanted, {one.label for one in maps})
     jobs = group_metrics(wanted)
     with prepared(model, torch_device(device), settings.seed) as ready, Bar(progress) as bar:
         runner = Runner(ready, torch_device(device), settings.info, settings.output)

@@ -92,6 +92,45 @@ def methods(
 
 
 @app.command()
+def metrics(
+    name: Annotated[str | None, typer.Argument(help="One metric, with its parameters.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the metrics, or show one."""
+    with _speaking():
+        from torchesegeta.overview import metric_rows, print_methods, print_metric
+
+        rows = metric_rows(name)
+        if as_json:
+            _print_json(rows if name is None else rows[name])
+        elif name is None:
+            print_methods(rows)
+        else:
+            print_metric(name, rows[name])
+
+
+@app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metrics", help="Names, parted by commas; without: those of the run's config.")
+    ] = None,
+    quiet: QuietOption = False,
+    log_level: LevelOption = LogLevel.INFO,
+) -> None:
+    """Judge the maps of a run; scores that are there already are kept."""
+    from torchesegeta.console import follow
+
+    with _speaking():
+        from torchesegeta.again import config_to_evaluate
+
+        names = [name for part in metrics or () for name in part.split(",") if name]
+        with config_to_evaluate(folder, names) as config:
+            status = follow(config, quiet=quiet, level=log_level.value)
+    raise typer.Exit(status)
+
+
+@app.command()
 def layers(config: ConfigArgument, as_json: JsonOption = False) -> None:
     """List the layers of a config's model: names, shapes, parameters."""
     with _speaking():

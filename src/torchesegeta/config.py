@@ -111,6 +111,21 @@ class ExecutionConfig(Strict):
         return value
 
 
+class EvaluationConfig(Strict):
+    """How far the maps can be trusted."""
+
+    metrics: tuple[str | dict[str, Any], ...] = Field((), description="Names, or names with parameters.")
+    cascading_randomisation: dict[str, Any] | None = Field(
+        None, description="Parameters of that metric, and the `methods` whose maps it judges; without: it is not run."
+    )
+
+    @property
+    def entries(self) -> tuple[str | dict[str, Any], ...]:
+        """All metrics."""
+        cascade = self.cascading_randomisation
+        return self.metrics if cascade is None else (*self.metrics, {**cascade, "name": "cascading_randomisation"})
+
+
 class RunConfig(Strict):
     """Everything a run needs."""
 
@@ -122,6 +137,7 @@ class RunConfig(Strict):
         None, description="Layers of the layer methods; without: the deepest at the lowest resolution."
     )
     methods: tuple[str | dict[str, Any], ...] = Field(min_length=1, description="Names, or names with parameters.")
+    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig, description="Metrics that judge the maps.")
     patches: Patches | None = Field(None, description="Run images patch by patch; without: as a whole.")
     precision: Precision = Field(
         "float32",
@@ -154,6 +170,7 @@ class RunConfig(Strict):
             files.update({f"images[{i}].path[{j}]": path for j, path in enumerate(image.path)})
             files[f"images[{i}].label"] = image.label
         files.update(_paths_in(self.methods, "methods"))
+        files.update(_paths_in(self.evaluation.entries, "evaluation.metrics"))
         return {field: path for field, path in files.items() if isinstance(path, Path)}
 
 
@@ -228,6 +245,7 @@ def _absolute(config: RunConfig, folder: Path) -> RunConfig:
             "target": target,
             "methods": _absolute_paths(config.methods, folder),
             "execution": _absolute_scratch(config.execution, folder),
+            "evaluation": _absolute_evaluation(config.evaluation, folder),
             "output": folder / config.output,
         }
     )
@@ -237,6 +255,11 @@ def _absolute_scratch(execution: ExecutionConfig, folder: Path) -> ExecutionConf
     if execution.scratch is None:
         return execution
     return execution.model_copy(update={"scratch": folder / execution.scratch})
+
+
+def _absolute_evaluation(evaluation: EvaluationConfig, folder: Path) -> EvaluationConfig:
+    fields = ("metrics", "cascading_randomisation")
+    return evaluation.model_copy(update={name: _absolute_paths(getattr(evaluation, name), folder) for name in fields})
 
 
 def _absolute_image(image: ImageConfig, folder: Path) -> ImageConfig:

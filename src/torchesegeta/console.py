@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -52,13 +53,18 @@ def follow(config: Path, *, quiet: bool = False, level: Level = "info") -> int:
 def conclude(console: Console, outcome: Outcome) -> None:
     """Say how a run ended, and what can be done."""
     if outcome.state == "finished":
-        counts = ", ".join(f"{count} {status}" for status, count in outcome.counts.items())
-        console.print(f"{counts or 'no maps'}; report: {outcome.report}", markup=False)
+        counts, scores = (_counted(some) for some in (outcome.counts, outcome.scores))
+        about = f"{counts or 'no maps'}{f'; scores: {scores}' if scores else ''}; report: {outcome.report}"
+        console.print(about, markup=False)
         return
     text = "interrupted" if outcome.state == "interrupted" else f"error: {outcome.text}"
     console.print(text, markup=False)
     if outcome.folder is not None:
         console.print(f"finished maps are in {outcome.folder}; the same command goes on from there", markup=False)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
 class Problems:
@@ -78,7 +84,7 @@ class Problems:
 
     def show(self, event: Event) -> None:
         """Show an event."""
-        if event["kind"] == "map":
+        if event["kind"] in ("map", "score"):
             self.map(event)
         elif event["kind"] == "note":
             self.say(event["text"])
@@ -88,8 +94,10 @@ class Problems:
         self.console.print(" ".join(text.split()), markup=False)
 
     def map(self, event: Event) -> None:
-        """A map is not there, and why: each reason is given once."""
+        """A map or score is not there, and why: each reason is given once."""
         label = None if event["status"] == "incompatible" else event["label"]
+        if event["kind"] == "score":
+            label = event["metric"] if label is None else f"{event['metric']} of {label}"
         about = (event["status"], event["image"], label, event["reason"])
         if event["status"] != "ok" and about not in self._said:
             self._said.add(about)
@@ -190,7 +198,8 @@ class Bars(Problems):
         """A map is stored and drawn, which may take longer than the passes."""
         super().map(event)
         if "worker" in event:
-            about = f"{event['image']}: maps of {event['label']}"
+            what = "maps" if event["kind"] == "map" else "scores"
+            about = f"{event['image']}: {what} of {event['label']}"
             self.table.update(self.workers[event["worker"]], description=about)
 
 

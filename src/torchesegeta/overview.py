@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from inspect import cleandoc
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -14,6 +15,7 @@ from rich.text import Text
 from torchesegeta.errors import ConfigError, unknown
 from torchesegeta.jobs import Job
 from torchesegeta.methods import Method, methods
+from torchesegeta.metrics import Metric, metrics
 from torchesegeta.models import format_of
 from torchesegeta.plan import Plan, estimate, workers
 
@@ -48,8 +50,42 @@ def describe_method(method: type[Method]) -> Row:
     }
 
 
+def metric_rows(name: str | None = None) -> dict[str, Row]:
+    """Every metric, or one, with its parameters as a JSON schema.
+
+    Raises:
+        ConfigError: There is no such metric.
+    """
+    known = metrics()
+    if name is not None and name not in known:
+        raise ConfigError(unknown("metric", name, known))
+    return {n: describe_metric(m) for n, m in known.items() if name in (None, n)}
+
+
+def describe_metric(metric: type[Metric]) -> Row:
+    """A metric class as JSON."""
+    return {
+        "title": metric.title,
+        "family": metric.family,
+        "summary": metric.summary(),
+        "about": cleandoc(metric.__doc__ or "").partition("\n")[2].strip(),
+        "source": metric.source,
+        "better": metric.better,
+        "span": metric.span,
+        "needs_label": metric.needs_label,
+        "schema": metric.model_json_schema(),
+    }
+
+
+def print_metric(name: str, row: Row) -> None:
+    """One metric with its parameters."""
+    better = f"; {row['better']} is better" if row["better"] else ""
+    _show(Text(f"{name}: {row['title']}", "bold"), row["summary"], f"Source: {row['source']}; {row['span']}{better}")
+    _show_fields(row["schema"])
+
+
 def print_methods(rows: dict[str, Row]) -> None:
-    """All methods, by family."""
+    """All methods or metrics, by family."""
     width = max(map(len, rows))
     for family in dict.fromkeys(row["family"] for row in rows.values()):
         table = _table(("", "name"), ("", "text"), header=False)
@@ -62,7 +98,11 @@ def print_methods(rows: dict[str, Row]) -> None:
 def print_method(name: str, row: Row) -> None:
     """One method with its parameters."""
     _show(Text(f"{name}: {row['title']}", "bold"), row["summary"], f"Source: {row['source']}; sweep: {row['sweep']}")
-    properties = row["schema"].get("properties", {})
+    _show_fields(row["schema"])
+
+
+def _show_fields(of: Row) -> None:
+    properties = of.get("properties", {})
     if properties:
         _show("", Text("Parameters", "bold"))
     for field, schema in properties.items():

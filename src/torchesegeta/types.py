@@ -189,8 +189,8 @@ class Score:
         target_index: Class index of the target, or None.
         layer: Layer of the map, or None.
         image: Name of the image.
-        metric: Registry name of the metric.
-        metric_label: The metric's name among the others: its own, unless the user gave another.
+        metric: The metric's name among the others: its registry name, unless the user gave another.
+        metric_name: Its registry name.
         value: The metric's main figure; None unless `status` is `ok`.
         measures: Its further figures, by name.
         steps: Names of the steps that `curves` run over, in order.
@@ -210,7 +210,7 @@ class Score:
     layer: str | None
     image: str
     metric: str
-    metric_label: str
+    metric_name: str
     value: float | None = None
     measures: dict[str, float] = field(default_factory=dict)
     steps: Sequence[str] = ()

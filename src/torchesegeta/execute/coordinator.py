@@ -99,6 +99,7 @@ class Coordinator:
         if self._late():
             text = f"the run's {self.blueprint.timeout_s:g} s were over before it began"
             self._kept.give_up(self.queue.clear(), "timeout", text)
+        self.queue.release({seat.ticket.image for seat in self.seats if seat.ticket and seat.ticket.kind == "maps"})
         for seat in self.seats:
             ticket = self.queue.next(seat.image) if seat.idle else None
             if ticket is not None:
@@ -217,8 +218,7 @@ class Coordinator:
         record = message["record"]
         seat.records.append(record)
         seat.watch.stored(time.monotonic())
-        if record["record"] == "map":
-            self._kept.tell_of(record, seat.number)
+        self._kept.tell_of(record, seat.number)
 
     def _on_task(self, seat: Seat, message: Message) -> None:
         assert seat.ticket is not None
@@ -233,9 +233,9 @@ class Coordinator:
         self.listen({"kind": "done", "worker": seat.number})
 
     def _on_reported(self, seat: Seat, message: Message) -> None:
-        counts, report = self._kept.counts(), message["text"]
-        self.listen({"kind": "finished", "counts": counts, "report": report})
-        self.outcome = Outcome("finished", counts=counts, folder=self.folder, report=Path(report))
+        counts, scores, report = self._kept.counts(), self._kept.counts("score"), message["text"]
+        self.listen({"kind": "finished", "counts": counts, "scores": scores, "report": report})
+        self.outcome = Outcome("finished", counts=counts, scores=scores, folder=self.folder, report=Path(report))
 
     def _on_refused(self, seat: Seat, message: Message) -> None:
         if self.keeper is None:

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, TypedDict
 from torchesegeta.execute.tickets import Blueprint, Ticket
 from torchesegeta.ledger import Record
 
-Kind = Literal["started", "image", "job", "progress", "map", "done", "note", "finished"]
+Kind = Literal["started", "image", "job", "progress", "map", "score", "done", "note", "finished"]
 
 
 class Event(TypedDict, total=False):
@@ -22,9 +22,10 @@ class Event(TypedDict, total=False):
     | `job` | worker, image, labels, number, jobs: how many there are by now, passes |
     | `progress` | worker, done, total: points of the worker's job |
     | `map` | worker, label, layer, target, image, status, reason; without a worker where none made it |
+    | `score` | the same of a map that is judged, with metric |
     | `done` | worker: its job is over |
     | `note` | text |
-    | `finished` | counts, report |
+    | `finished` | counts of maps by status, scores: counts of scores, report |
     """
 
     kind: Kind
@@ -46,6 +47,8 @@ class Event(TypedDict, total=False):
     text: str
     warnings: list[str]
     counts: dict[str, int]
+    scores: dict[str, int]
+    metric: str
     report: str
 
 
@@ -64,7 +67,7 @@ class Message(TypedDict, total=False):
     | `unusable` | status, text: the image cannot be read, or the model cannot run it; the job is over |
     | `sweep` | its sweep begins |
     | `progress` | done, total: points |
-    | `record` | record: a map or a figure is stored |
+    | `record` | record: a map or a figure is stored, or a score is there |
     | `task` | label: all of a task's records were told |
     | `done` | the job is over |
     | `reported` | text: where the report is |

@@ -12,7 +12,7 @@ from torchesegeta.execute.events import Event, Listener
 from torchesegeta.execute.log import Level, logging_to
 from torchesegeta.execute.runfile import RunFile
 from torchesegeta.execute.tickets import Blueprint, Ticket
-from torchesegeta.ledger import LOG, Ledger, Record
+from torchesegeta.ledger import LOG, METRICS, RESULTS, SCORES, Ledger, Record, task_of, write_table
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +57,16 @@ class Keeper:
     def left(self) -> list[Ticket]:
         """The jobs that are left."""
         done: defaultdict[str, set[str]] = defaultdict(set)
-        for image, label in self.ledger.finished:
+        for image, label in self.ledger.finished - self._outdated():
             done[image].add(label)
         return [left for one in self.blueprint.tickets if (left := one.without(done[one.image])) is not None]
+
+    def _outdated(self) -> set[tuple[str, str]]:
+        """Tasks whose scores were made with other parameters of the metric."""
+        blanks = self.blueprint.blanks
+        now = {label: records[0]["parameters"] for label, records in blanks.items() if SCORES in label}
+        before = {task_of(record): record["parameters"] for record in self.ledger.scores()}
+        return {task for task, parameters in before.items() if now.get(task[1], parameters) != parameters}
 
     def start(self, left: Sequence[Ticket]) -> None:
         """The run begins.
@@ -104,11 +111,14 @@ class Keeper:
             StoreError: The folder cannot be written.
         """
         self.ledger.tidy()
+        scores = self.ledger.scores()
+        if scores:
+            write_table(self.folder / METRICS, scores)
         self.run.write("finished")
 
-    def counts(self) -> dict[str, int]:
-        """Number of maps by status."""
-        return self.ledger.counts()
+    def counts(self, kind: str = "map") -> dict[str, int]:
+        """Number of maps, or of scores, by status."""
+        return self.ledger.counts(kind)
 
     def close_task(self, image: str, label: str, records: Sequence[Record]) -> None:
         """All maps and figures of a task are there.
@@ -134,9 +144,12 @@ class Keeper:
                 log.warning("%s: %s", status, reason, extra={"image": ticket.image, "method": label})
 
     def tell_of(self, record: Record, worker: int | None = None) -> None:
-        """A map is there, or there is none and why."""
-        keys = ("image", "label", "layer", "target", "status", "reason")
-        event: Event = {"kind": "map", **{k: record[k] for k in keys}}  # type: ignore[typeddict-item]
+        """A map or score is there, or there is none and why; figures are not told of."""
+        kind = record["record"]
+        if kind not in RESULTS:
+            return
+        keys = ("image", "label", "layer", "target", "status", "reason", *(("metric",) if kind == "score" else ()))
+        event: Event = {"kind": kind, **{k: record[k] for k in keys}}  # type: ignore[typeddict-item]
         if worker is not None:
             event["worker"] = worker
         self.listen(event)

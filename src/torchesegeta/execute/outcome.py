@@ -18,6 +18,7 @@ class Outcome:
             `interrupted` by the user.
         text: Why, unless it finished.
         counts: Maps by status.
+        scores: Scores by status.
         folder: The run folder, once known.
         report: The report.
     """
@@ -25,6 +26,7 @@ class Outcome:
     state: State
     text: str = ""
     counts: dict[str, int] = field(default_factory=dict)
+    scores: dict[str, int] = field(default_factory=dict)
     folder: Path | None = None
     report: Path | None = None
 
@@ -33,5 +35,5 @@ class Outcome:
         """0 all is there; 1 something failed, the rest is there; 2 the config is wrong and nothing ran."""
         if self.state == "refused":
             return 2
-        failed = self.counts.get("failed", 0) + self.counts.get("timeout", 0)
+        failed = any(counts.get(status) for counts in (self.counts, self.scores) for status in ("failed", "timeout"))
         return 1 if self.state != "finished" or failed else 0

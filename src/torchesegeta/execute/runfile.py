@@ -50,6 +50,7 @@ class RunFile:
                 "finished": now if state == "finished" else None,
                 "seconds": round(seconds, 2),
                 "counts": self.ledger.counts(),
+                "scores": self.ledger.counts("score"),
                 "images": [self.images[name] for name in self.blueprint.images if name in self.images],
             }
         )

@@ -19,12 +19,13 @@ from torchesegeta.execute.events import Command, Message, RunJob
 from torchesegeta.execute.identity import identify
 from torchesegeta.execute.log import Level, about, logging_to
 from torchesegeta.execute.picture_drawing import draw_pictures
+from torchesegeta.execute.scoring import score_blanks, score_maps, score_tickets
 from torchesegeta.execute.tickets import Blueprint, Ticket
 from torchesegeta.jobs import Job, Task, jobs_for
 from torchesegeta.ledger import LOG, Record, check_folder
 from torchesegeta.plan import Plan, PlannedImage, check_config, planned, threads, workers
 from torchesegeta.precise import run_precisely
-from torchesegeta.store import describe, save_map, write_sidecar
+from torchesegeta.store import describe, describe_score, keep_model_grid, save_map, write_sidecar
 from torchesegeta.sweeps import Session
 from torchesegeta.sweeps.remedies import saying_what_to_try
 from torchesegeta.types import Attribution
@@ -106,7 +107,7 @@ def _blueprint(plan: Plan, identity: Record, devices: list[str]) -> Blueprint:
         },
         images=[image.name for image in plan.images],
         tickets=list(_tickets(plan)),
-        blanks={task.label: _blanks(task) for job in plan.jobs for task in job.tasks},
+        blanks={task.label: _blanks(task) for job in plan.jobs for task in job.tasks} | score_blanks(plan),
         devices=devices,
         timeout_s=config.execution.timeout_s,
         warnings=plan.warnings,
@@ -121,6 +122,7 @@ def _tickets(plan: Plan) -> Iterator[Ticket]:
             if labels not in passes:
                 passes[labels] = sum(plan.passes(job).values())
             yield Ticket(image.name, labels, passes[labels], job.timeout_s)
+        yield from score_tickets(plan, image.name)
 
 
 def _jobs(plan: Plan, image: PlannedImage) -> list[Job]:
@@ -178,8 +180,12 @@ class _Worker:
         return self.present
 
     def _run(self, command: RunJob, session: Session, drawing: Drawing) -> None:
-        ticket, job = command.ticket, self._job(command.ticket)
+        ticket = command.ticket
         self.tell({"kind": "sweep"})
+        if ticket.kind == "scores":
+            self._score(command, session)
+            return
+        job = self._job(ticket)
         log.info("sweep %s", job.sweep)
         maps = run_precisely(
             job,
@@ -191,6 +197,14 @@ class _Worker:
         )
         for label, group in groupby(maps, key=lambda m: m.label):
             self._store(label, group, session, drawing)
+
+    def _score(self, command: RunJob, session: Session) -> None:
+        """Judge maps that are there."""
+        for label, scores in score_maps(self.plan, command.ticket, session, _Progress(self.tell), command.within):
+            for record in map(describe_score, scores):
+                _log(record)
+                self.tell({"kind": "record", "record": record})
+            self.tell({"kind": "task", "label": label})
 
     def _job(self, ticket: Ticket) -> Job:
         """The job with the tasks that a ticket names."""
@@ -220,6 +234,8 @@ class _Worker:
 
     def _save(self, attribution: Attribution, session: Session) -> Record:
         """Store a map's values; one that cannot be brought into a file has failed."""
+        if self.plan.examinations:
+            keep_model_grid(attribution, session.image)
         record = describe(attribution)
         try:
             save_map(self.folder, attribution, session.image, record, self.plan.config.channels)

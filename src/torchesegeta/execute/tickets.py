@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from torchesegeta.ledger import Record
 
@@ -19,6 +20,7 @@ class Ticket:
         passes: What it costs: forward and backward passes.
         timeout_s: Seconds its methods may take; None: any time.
         retries: How often it was tried before, with others or in another process.
+        kind: Whether it makes maps, or scores of the maps of its image, whose labels are `metric/method`.
     """
 
     image: str
@@ -26,6 +28,7 @@ class Ticket:
     passes: int
     timeout_s: float | None = None
     retries: int = 0
+    kind: Literal["maps", "scores"] = "maps"
 
     def without(self, labels: Collection[str]) -> Ticket | None:
         """What is left of it; None where nothing is."""
@@ -85,14 +88,25 @@ class Queue:
         self.costly_first = costly_first
         self.waiting: dict[str, list[Ticket]] = {}
         self.begun: set[str] = set()
+        self.held: dict[str, list[Ticket]] = {}
         for ticket in tickets:
-            self.waiting.setdefault(ticket.image, []).append(ticket)
+            place = self.waiting if ticket.kind == "maps" else self.held
+            place.setdefault(ticket.image, []).append(ticket)
         if costly_first:
             for tickets in self.waiting.values():
                 tickets.sort(key=lambda ticket: -ticket.passes)
 
     def __len__(self) -> int:
-        return sum(map(len, self.waiting.values()))
+        return sum(map(len, [*self.waiting.values(), *self.held.values()]))
+
+    def release(self, busy: Collection[str]) -> None:
+        """Scores are no longer held back once all maps of their image are there.
+
+        Args:
+            busy: The images of which maps are being made.
+        """
+        for image in [image for image in self.held if image not in self.waiting and image not in busy]:
+            self.waiting[image] = self.held.pop(image)
 
     def next(self, present: str | None) -> Ticket | None:
         """The next job of a worker.
@@ -122,8 +136,8 @@ class Queue:
 
     def drop(self, image: str) -> list[Ticket]:
         """Take out the jobs of an image."""
-        return self.waiting.pop(image, [])
+        return [*self.waiting.pop(image, []), *self.held.pop(image, [])]
 
     def clear(self) -> list[Ticket]:
         """Take out all jobs."""
-        return [ticket for image in list(self.waiting) for ticket in self.drop(image)]
+        return [ticket for image in dict.fromkeys([*self.waiting, *self.held]) for ticket in self.drop(image)]

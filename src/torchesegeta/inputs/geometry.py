@@ -50,6 +50,28 @@ def to_file_grid(values: Tensor, image: Image, *, order: Literal[0, 1] = 1) -> N
     return array if grid is None else resample(array, transform_to_file(image, grid), grid.shape, order=order)
 
 
+def file_keeps_all(image: Image) -> bool:
+    """Whether maps on the file's grid hold every value of those on the model's, so that they can be taken back."""
+    grid = image.file_grid
+    if grid is None:
+        return True
+    matrix = reduce_transform(transform_to_file(image, grid), len(grid.shape))
+    ends = (matrix @ _corners(image.shape))[:-1].T
+    inside = (ends > -EXACT).all() and (ends < np.array(grid.shape) - 1 + EXACT).all()
+    return bool(inside) and _whole_steps(matrix, image.shape) is not None
+
+
+def from_file_grid(values: NDArray[Any], image: Image) -> NDArray[Any]:
+    """What `to_file_grid` made, taken back to the model's grid; bit for bit where `file_keeps_all`.
+
+    Args:
+        values: (C, *file spatial).
+        image: The image that was explained.
+    """
+    grid = image.file_grid
+    return values if grid is None else resample(values, invert(transform_to_file(image, grid)), image.shape)
+
+
 def transform_to_file(image: Image, grid: Grid) -> Affine:
     """The transform from the voxels of an image to those of its file.
 

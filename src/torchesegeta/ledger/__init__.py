@@ -5,20 +5,27 @@ from torchesegeta.ledger.ledger import LOG, SUMS, Ledger, check_folder, sha256_o
 from torchesegeta.ledger.records import (
     FINAL,
     MANIFEST,
+    RESULTS,
     RUN,
+    SCORES,
     STATUSES,
     Record,
     key_of,
     read_manifest,
     read_run,
+    task_of,
     write_json,
 )
+from torchesegeta.ledger.tables import METRICS, write_table
 
 __all__ = [
     "FINAL",
     "LOG",
     "MANIFEST",
+    "METRICS",
+    "RESULTS",
     "RUN",
+    "SCORES",
     "STATUSES",
     "SUMS",
     "Ledger",
@@ -29,5 +36,7 @@ __all__ = [
     "read_run",
     "replacing",
     "sha256_of",
+    "task_of",
+    "write_table",
     "write_json",
 ]

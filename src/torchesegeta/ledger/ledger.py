@@ -17,12 +17,15 @@ from torchesegeta.ledger.files import UNFINISHED, replacing
 from torchesegeta.ledger.records import (
     FINAL,
     MANIFEST,
+    RESULTS,
     RUN,
     SCHEMA,
+    SCORES,
     Record,
     key_of,
     read_manifest,
     read_run,
+    task_of,
     task_record,
     to_line,
     write_json,
@@ -109,12 +112,13 @@ class Ledger:
     def _keep(self) -> None:
         """Read the manifest; keep what belongs to finished tasks."""
         self.records = {key_of(record): record for record in read_manifest(self.folder)}
-        maps: defaultdict[tuple[str, str], list[Record]] = defaultdict(list)
+        results: defaultdict[tuple[str, str], list[Record]] = defaultdict(list)
         for record in self.records.values():
-            if record["record"] == "map":
-                maps[record["image"], record["label"]].append(record)
-        done = {task for task in self.finished if all(map(self._is_whole, maps[task]))}
-        self.records = {key: r for key, r in self.records.items() if (r.get("image"), r.get("label")) in done}
+            if record["record"] in RESULTS:
+                results[task_of(record)].append(record)
+        done = {task for task in self.finished if all(map(self._is_whole, results[task]))}
+        done = {(image, label) for image, label in done if (image, label.rpartition(SCORES)[2]) in done}
+        self.records = {key: r for key, r in self.records.items() if task_of(r) in done}
         path, content = self.folder / MANIFEST, b"".join(map(to_line, self.records.values()))
         if path.exists() and path.read_bytes() != content:
             with replacing(path) as stream:
@@ -136,12 +140,15 @@ class Ledger:
 
     @property
     def finished(self) -> set[tuple[str, str]]:
-        """(image, label) of the tasks that were closed; after opening, those that need not be run again."""
+        """(image, label) of the tasks that were closed; after opening, those that need not be run again.
+
+        A task of scores needs the maps that it judged.
+        """
         return {(r["image"], r["label"]) for r in self.records.values() if r["record"] == "task"}
 
     def _is_whole(self, record: Record) -> bool:
-        """Whether a map has a final status, and its files are as they were written."""
-        files = record["files"]
+        """Whether a map or score has a final status, and its files are as they were written."""
+        files = record.get("files", {})
         if record["status"] not in FINAL or not all((self.folder / name).is_file() for name in files.values()):
             return False
         sums = {kind: record[name] for kind, name in SUMS.items() if kind in files}
@@ -153,8 +160,8 @@ class Ledger:
         Raises:
             StoreError: They cannot be written.
         """
-        maps = [record for record in records if record["record"] == "map"]
-        records = [*records, task_record(image, method, label, maps)]
+        results = [record for record in records if record["record"] in RESULTS]
+        records = [*records, task_record(image, method, label, results)]
         path = self.folder / MANIFEST
         try:
             with path.open("ab") as stream:
@@ -173,10 +180,14 @@ class Ledger:
         """
         write_json(self.folder / RUN, {"schema": SCHEMA, **content})
 
-    def counts(self) -> dict[str, int]:
-        """Number of maps by status."""
-        statuses = [record["status"] for record in self.records.values() if record["record"] == "map"]
+    def counts(self, kind: str = "map") -> dict[str, int]:
+        """Number of maps, or of another kind of line, by status."""
+        statuses = [record["status"] for record in self.records.values() if record["record"] == kind]
         return {status: statuses.count(status) for status in sorted(set(statuses))}
+
+    def scores(self) -> list[Record]:
+        """The lines of scores."""
+        return [record for record in self.records.values() if record["record"] == "score"]
 
 
 def _take_lock(folder: Path) -> IO[str]:

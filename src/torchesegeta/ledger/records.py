@@ -19,6 +19,10 @@ SCHEMA = 1
 STATUSES: tuple[Status, ...] = ("ok", "partial", "failed", "timeout", "incompatible")
 FINAL: tuple[Status, ...] = ("ok", "partial", "incompatible")
 """Statuses that another try would not change."""
+RESULTS = ("map", "score")
+"""Kinds of lines that say what came of a task."""
+SCORES = "/"
+"""Parts the metric from the method in the label of a task that makes scores; no label holds one."""
 WORST_FIRST = ("failed", "timeout", "partial", "ok", "incompatible")
 
 Record: TypeAlias = dict[str, Any]
@@ -39,6 +43,12 @@ def task_record(image: str, method: str, label: str, maps: Iterable[Mapping[str,
         "status": worst,
         "maps": len(statuses),
     }
+
+
+def task_of(record: Mapping[str, Any]) -> tuple[str, str]:
+    """(image, label) of the task that a line belongs to; scores are tasks of their own."""
+    own = f"{record.get('metric')}{SCORES}{record.get('label')}" if record["record"] == "score" else record.get("label")
+    return str(record.get("image")), str(own)
 
 
 def key_of(record: Mapping[str, Any]) -> tuple[str, ...]:

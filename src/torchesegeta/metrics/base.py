@@ -157,6 +157,11 @@ class ScoreMetric(Metric):
     reads: ClassVar[Read] = Read.SCORE
     guided: ClassVar[bool] = False
 
+    @property
+    def points(self) -> int:
+        """About how many changed images there are, for plans."""
+        return 1
+
     @abstractmethod
     def change(self, case: Case) -> Change:
         """How the image is changed; equal changes that follow no map are run once for all maps."""

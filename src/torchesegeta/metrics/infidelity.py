@@ -43,6 +43,11 @@ class Infidelity(ScoreMetric):
     share: float = Field(0.25, gt=0, le=1, description="Side of a square as a share of the image's.")
     baseline: BaselineField = Field(ZERO, description="What is left of the image where it is taken away.")
 
+    @property
+    def points(self) -> int:
+        """The number of perturbations."""
+        return self.samples
+
     def change(self, case: Case) -> Change:
         """One series for all maps."""
         match self.perturbation:

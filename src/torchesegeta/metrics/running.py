@@ -46,13 +46,13 @@ def examine(
     deadline = time.monotonic() + min(limits) if limits else None
     cases: list[Case] = []
     scores: list[Score] = []
-    for one in maps:
+    for one in (one for one in maps if examination.judges(one.label)):
         found = _case(one, session)
         if isinstance(found, Case):
             cases.append(found)
         else:
             scores += [_filled(wanted, one, found) for wanted in examination.metrics]
-    for wanted, outcomes in _outcomes(examination, session, cases, progress, deadline):
+    for wanted, outcomes in _attempted(examination, session, cases, progress, deadline):
         scores += [_filled(wanted, case.attribution, o, case) for case, o in zip(cases, outcomes, strict=True)]
     passes, seconds = session.runner.passes.since(before), time.perf_counter() - started
     for result in scores:
@@ -67,6 +67,20 @@ def _case(attribution: Attribution, session: Session) -> Case | Exception:
         return case_of(attribution, session)
     except EsegetaError as error:
         return error
+
+
+def _attempted(
+    examination: Examination,
+    session: Session,
+    cases: Sequence[Case],
+    progress: Progress | None,
+    deadline: float | None,
+) -> list[tuple[WantedMetric, Sequence[Outcome]]]:
+    """For every metric what came of each case; what fails as a whole, for want of memory, fails for all."""
+    try:
+        return list(_outcomes(examination, session, cases, progress, deadline))
+    except Exception as error:
+        return [(wanted, [error] * len(cases)) for wanted in examination.metrics]
 
 
 def _outcomes(
@@ -107,8 +121,8 @@ def _filled(wanted: WantedMetric, attribution: Attribution, outcome: Outcome, ca
         target_index=attribution.target_index,
         layer=attribution.layer,
         image=attribution.image,
-        metric=wanted.metric.name,
-        metric_label=wanted.label,
+        metric=wanted.label,
+        metric_name=wanted.metric.name,
         parameters=wanted.metric.parameters(),
     )
     if attribution.values is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from torchesegeta.errors import ConfigError, EsegetaError, IncompatibleError, In
 from torchesegeta.executors import RayExecutor
 from torchesegeta.inputs import build_transforms
 from torchesegeta.jobs import Job, any_rule, group
+from torchesegeta.metrics import RepeatMetric, ScoreMetric
+from torchesegeta.metrics.entries import Examination, WantedMetric, check_judged, group_metrics, parse_metrics
 from torchesegeta.models import load_model, load_program, model_dims
 from torchesegeta.patches import image_dims
 from torchesegeta.plan.checks import check_class_names, check_dimensions, check_distinct, check_named_layers
@@ -54,6 +56,7 @@ class Plan:
         warnings: Of the whole run.
         spatial_dims: Of the model; None where it does not tell.
         counts: Points of sweeps over the first image, as far as they have been counted.
+        examinations: What judges the maps, once those of an image are there.
     """
 
     config: RunConfig
@@ -65,6 +68,7 @@ class Plan:
     warnings: list[str]
     spatial_dims: int | None
     counts: dict[Sweep, int] = field(default_factory=dict)
+    examinations: list[Examination] = field(default_factory=list)
 
     def session(self, image: PlannedImage) -> Session:
         """The session of an image; reads it.
@@ -113,6 +117,22 @@ class Plan:
             total.update(patch_passes(sweep, self.first, whole, points, job.reading(number)))
         return dict(total)
 
+    def judged(self, examination: Examination) -> list[str]:
+        """Labels of the methods whose maps an examination judges."""
+        tasks = [task for job in self.jobs for task in job.tasks if task.method.shows == "map"]
+        return [task.label for task in tasks if examination.judges(task.label)]
+
+    def score_passes(self, examination: Examination) -> int:
+        """About how many passes an examination of one image takes."""
+        labels, first = self.judged(examination), examination.metrics[0].metric
+        if isinstance(first, RepeatMetric):
+            jobs = [replace(job, tasks=tuple(t for t in job.tasks if t.label in labels)) for job in self.jobs]
+            once = sum(sum(self.passes(job).values()) for job in jobs if job.tasks)
+            return first.variation().count(self.first) * once
+        scored = [wanted.metric for wanted in examination.metrics if isinstance(wanted.metric, ScoreMetric)]
+        maps = len(labels) * len(self.first.bound.names)
+        return sum(metric.points * (maps if metric.guided else 1) for metric in scored)
+
     def count(self, sweep: Sweep) -> int:
         """Points of a sweep over the first image; 0 where none can be made."""
         if sweep not in self.counts:
@@ -130,6 +150,7 @@ def check_config(config: RunConfig) -> None:
         ConfigError: Something does not exist or does not fit.
     """
     labels = [wanted.label for wanted in parse_methods(config.methods)]
+    check_judged(wanted_metrics(config), labels, "evaluation.metrics")
     check_files(config)
     check_distinct("methods", labels)
     check_distinct("images", [image.name for image in name_images(config)])
@@ -137,6 +158,16 @@ def check_config(config: RunConfig) -> None:
     workers(config)
     if config.preprocess:
         build_transforms(config.preprocess)
+
+
+def wanted_metrics(config: RunConfig) -> list[WantedMetric]:
+    """The metrics of a config.
+
+    Raises:
+        ConfigError: One does not exist, or a parameter is wrong.
+    """
+    entries = config.evaluation.entries
+    return parse_metrics(entries, "evaluation.metrics") if entries else []
 
 
 def workers(config: RunConfig) -> list[str]:
@@ -197,6 +228,7 @@ def planned(config: RunConfig, worker: int = 0) -> Iterator[Plan]:
             warnings += [f"images[{number}] cannot be used: {problem}" for number, problem in enumerate(problems)]
             jobs = _lay_out(config, parsed, session, layers)
             plan = Plan(config, runner, images, jobs, layers, session, warnings, dims)
+            plan.examinations = group_metrics(wanted_metrics(config))
             session.image_set, session.each_image = (lambda: plan.image_set), plan.each_image
             yield plan
 

@@ -1,13 +1,17 @@
 """Maps in a run folder: values, sidecars, and what the manifest says of them. A file under its final name is whole."""
 
 from torchesegeta.store.maps import file_stem, read_maps, save_map, slug, write_sidecar, write_values
-from torchesegeta.store.records import describe
+from torchesegeta.store.model_grid import keep_model_grid, read_on_model_grid
+from torchesegeta.store.records import describe, describe_score
 from torchesegeta.store.saved import save_maps
 
 __all__ = [
     "describe",
+    "describe_score",
     "file_stem",
+    "keep_model_grid",
     "read_maps",
+    "read_on_model_grid",
     "save_map",
     "save_maps",
     "slug",

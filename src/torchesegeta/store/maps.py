@@ -158,10 +158,15 @@ def read_maps(folder: Path) -> list[Attribution]:
     """
     read_run(folder)
     records = {key_of(record): record for record in read_manifest(folder) if record["record"] == "map"}
-    return [_read(folder, record) for record in records.values()]
+    return [read_map_of(folder, record) for record in records.values()]
 
 
-def _read(folder: Path, record: Mapping[str, Any]) -> Attribution:
+def read_map_of(folder: Path, record: Mapping[str, Any]) -> Attribution:
+    """The map of a line of the manifest, as its file holds it.
+
+    Raises:
+        StoreError: A file is missing or damaged.
+    """
     values, affine = None, None
     path = _path(folder, record, "values", "map")
     if path is not None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from torchesegeta.ledger import Record
-from torchesegeta.types import Attribution
+from torchesegeta.types import Attribution, Score
 
 
 def describe(attribution: Attribution) -> Record:
@@ -43,6 +43,31 @@ def describe(attribution: Attribution) -> Record:
         "of_model": attribution.of_model,
         "covers": attribution.covers,
         "files": {},
+    }
+
+
+def describe_score(score: Score) -> Record:
+    """The manifest's line for a score."""
+    return {
+        "record": "score",
+        "method": score.method,
+        "label": score.label,
+        "target": score.target,
+        "target_index": score.target_index,
+        "layer": score.layer,
+        "image": score.image,
+        "metric": score.metric,
+        "metric_name": score.metric_name,
+        "value": score.value,
+        "measures": score.measures,
+        "steps": list(score.steps),
+        "curves": {name: _finite(values) for name, values in score.curves.items()},
+        "status": score.status,
+        "reason": score.reason,
+        "seconds": round(score.seconds, 4),
+        "passes": score.passes,
+        "warnings": list(score.warnings),
+        "parameters": _finite(score.parameters),
     }
 
 
