@@ -201,6 +201,7 @@ class Score:
         passes: Forward and backward passes, counted in the same way.
         warnings: What its reader must know.
         parameters: The metric's, as in the config.
+        arrays: What figures of it are drawn from, by name.
     """
 
     method: str
@@ -221,6 +222,7 @@ class Score:
     passes: dict[str, int] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
 
 def covering_affine(affine: Affine | None, image_shape: Sequence[int], shape: Sequence[int]) -> Affine | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import torchesegeta as te
@@ -162,6 +163,21 @@ def test_what_has_no_map_has_no_score(project: Project, tmp_path: Path, monkeypa
     statuses = {s["label"]: (s["status"], s["reason"]) for s in scores(project)}
     assert statuses["saliency"][0] == "ok"
     assert statuses["raises"] == ("failed", "there is no map: LookupError: nothing found")
+
+
+def test_the_cascade_of_a_config(project: Project) -> None:
+    evaluation = {"cascading_randomisation": {"methods": ["saliency"], "metrics": ["gini"]}}
+    events = project.run(project.config(evaluation=evaluation))
+    assert jobs(events)[1:] == [("a", ["cascading_randomisation/saliency"])]
+    for record in scores(project):
+        assert record["steps"][0] == "original" and len(record["steps"]) == 4
+        assert {len(curve) for curve in record["curves"].values()} == {4} and "gini" in record["curves"]
+        arrays = load_file(project.output / record["files"]["arrays"])
+        assert set(arrays) == {"axis0", "axis1", "axis2"} and arrays["axis0"].shape == (4, 9, 10)
+    with (project.output / "metrics.csv").open(newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["measure"] == "hog" and row["step"]]
+    assert [row["step"] for row in rows[:4]] == ["original", "head", "mid", "enc"]
+    assert jobs(project.run(project.config(evaluation=evaluation))) == []
 
 
 def test_evaluate_goes_on_from_a_run_folder(project: Project, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from torchesegeta.jobs import Job, Task, jobs_for
 from torchesegeta.ledger import LOG, Record, check_folder
 from torchesegeta.plan import Plan, PlannedImage, check_config, planned, threads, workers
 from torchesegeta.precise import run_precisely
-from torchesegeta.store import describe, describe_score, keep_model_grid, save_map, write_sidecar
+from torchesegeta.store import describe, describe_score, keep_model_grid, save_map, save_score, write_sidecar
 from torchesegeta.sweeps import Session
 from torchesegeta.sweeps.remedies import saying_what_to_try
 from torchesegeta.types import Attribution
@@ -201,7 +201,9 @@ class _Worker:
     def _score(self, command: RunJob, session: Session) -> None:
         """Judge maps that are there."""
         for label, scores in score_maps(self.plan, command.ticket, session, _Progress(self.tell), command.within):
-            for record in map(describe_score, scores):
+            for score in scores:
+                record = describe_score(score)
+                save_score(self.folder, score, record)
                 _log(record)
                 self.tell({"kind": "record", "record": record})
             self.tell({"kind": "task", "label": label})

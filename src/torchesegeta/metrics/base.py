@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -78,6 +79,7 @@ class Measurement:
         steps: Names of the steps that `curves` run over.
         curves: A figure for each step, by name.
         warnings: What its reader must know.
+        arrays: What figures are drawn from, by name.
     """
 
     value: float
@@ -85,6 +87,7 @@ class Measurement:
     steps: tuple[str, ...] = ()
     curves: dict[str, list[float]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    arrays: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Metric(Strict, ABC):
@@ -193,6 +196,10 @@ class RepeatMetric(Metric):
     """A metric that explains again, at other images or other models."""
 
     on_image: ClassVar[bool] = False
+
+    def nested(self) -> Sequence[str | Mapping[str, Any]]:
+        """Metrics that judge the map of every step too, the original's first; each adds a curve of its name."""
+        return ()
 
     @abstractmethod
     def variation(self) -> Variation:

@@ -96,7 +96,7 @@ def _outcomes(
         variation, readers = first.variation(), [w.metric for w in examination.metrics]
         repeated = [m for m in readers if isinstance(m, RepeatMetric)]
         yield from zip(
-            examination.metrics, repeat(variation, repeated, session, cases, progress, deadline), strict=True
+            examination.metrics, repeat(variation, repeated, session, cases, progress, deadline, examine), strict=True
         )
         return
     for wanted in examination.metrics:
@@ -143,7 +143,7 @@ def _fill(result: Score, found: Measurement, notes: Sequence[str]) -> None:
     lost = [f"{name} is {value}: it cannot be told" for name, value in found.measures.items() if not isfinite(value)]
     result.value = found.value
     result.measures = {name: value for name, value in found.measures.items() if isfinite(value)}
-    result.steps, result.curves = found.steps, found.curves
+    result.steps, result.curves, result.arrays = found.steps, found.curves, found.arrays
     result.warnings = (*notes, *found.warnings, *lost)
 
 

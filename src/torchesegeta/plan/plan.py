@@ -128,7 +128,7 @@ class Plan:
         if isinstance(first, RepeatMetric):
             jobs = [replace(job, tasks=tuple(t for t in job.tasks if t.label in labels)) for job in self.jobs]
             once = sum(sum(self.passes(job).values()) for job in jobs if job.tasks)
-            return first.variation().count(self.first) * once
+            return len(first.variation().steps(self.first)[0]) * once
         scored = [wanted.metric for wanted in examination.metrics if isinstance(wanted.metric, ScoreMetric)]
         maps = len(labels) * len(self.first.bound.names)
         return sum(metric.points * (maps if metric.guided else 1) for metric in scored)

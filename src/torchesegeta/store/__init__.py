@@ -1,6 +1,6 @@
 """Maps in a run folder: values, sidecars, and what the manifest says of them. A file under its final name is whole."""
 
-from torchesegeta.store.maps import file_stem, read_maps, save_map, slug, write_sidecar, write_values
+from torchesegeta.store.maps import file_stem, read_maps, save_map, save_score, slug, write_sidecar, write_values
 from torchesegeta.store.model_grid import keep_model_grid, read_on_model_grid
 from torchesegeta.store.records import describe, describe_score
 from torchesegeta.store.saved import save_maps
@@ -14,6 +14,7 @@ __all__ = [
     "read_on_model_grid",
     "save_map",
     "save_maps",
+    "save_score",
     "slug",
     "write_sidecar",
     "write_values",

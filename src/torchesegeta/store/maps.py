@@ -19,7 +19,7 @@ from torch import Tensor
 from torchesegeta.errors import StoreError
 from torchesegeta.inputs import map_suffix, output_grid, read_map, to_file_grid, write_map
 from torchesegeta.ledger import SUMS, Record, key_of, read_manifest, read_run, replacing, sha256_of, write_json
-from torchesegeta.types import Attribution, Grid, Image
+from torchesegeta.types import Attribution, Grid, Image, Score
 
 LONGEST = 64
 """Bytes of a part of a file name: three parts, an ending and a temporary prefix stay below the usual 255."""
@@ -110,6 +110,21 @@ def save_map(folder: Path, attribution: Attribution, image: Image | None, record
         path = write_arrays(stem, attribution.arrays)
         record["files"]["arrays"] = path.relative_to(folder).as_posix()
         record[SUMS["arrays"]] = sha256_of(path)
+
+
+def save_score(folder: Path, score: Score, record: Record) -> None:
+    """Write what figures of a score are drawn from, where there is such, and note it in the score's record.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    if not score.arrays:
+        return
+    parts = (score.metric, score.label, score.layer, score.target)
+    stem = folder / "evaluation" / slug(score.image) / "__".join(slug(part) for part in parts if part is not None)
+    path = write_arrays(stem, score.arrays)
+    record["files"]["arrays"] = path.relative_to(folder).as_posix()
+    record[SUMS["arrays"]] = sha256_of(path)
 
 
 def write_sidecar(folder: Path, record: Record) -> None:

@@ -61,13 +61,14 @@ def describe_score(score: Score) -> Record:
         "value": score.value,
         "measures": score.measures,
         "steps": list(score.steps),
-        "curves": {name: _finite(values) for name, values in score.curves.items()},
+        "curves": {n: [v if math.isfinite(v) else None for v in values] for n, values in score.curves.items()},
         "status": score.status,
         "reason": score.reason,
         "seconds": round(score.seconds, 4),
         "passes": score.passes,
         "warnings": list(score.warnings),
         "parameters": _finite(score.parameters),
+        "files": {},
     }
 
 

@@ -20,6 +20,7 @@ from torchesegeta.sweeps.base import (
 )
 from torchesegeta.sweeps.blur import Blur
 from torchesegeta.sweeps.captum import CaptumRun
+from torchesegeta.sweeps.cascade import Cascade
 from torchesegeta.sweeps.changed import Change, Changed, Series
 from torchesegeta.sweeps.channels import Through, Without
 from torchesegeta.sweeps.coalitions import Coalitions, Permutations
@@ -52,6 +53,7 @@ __all__ = [
     "BlockOut",
     "Blur",
     "CaptumRun",
+    "Cascade",
     "Change",
     "Changed",
     "Coalitions",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -17,12 +17,8 @@ class Variation(ABC):
     """A series of sessions beside the one that is evaluated: frozen and hashable, so that metrics share it."""
 
     @abstractmethod
-    def count(self, session: Session) -> int:
-        """How many there are."""
-
-    @abstractmethod
-    def sessions(self, session: Session) -> Iterator[tuple[str, Session]]:
-        """Their names and the sessions, one at a time; the target is bound as it was."""
+    def steps(self, session: Session) -> tuple[Sequence[str], Iterator[Session]]:
+        """Their names, and the sessions, of which one is alive at a time; the target is bound as it was."""
 
 
 def shift_at(shape: tuple[int, ...], key: str, index: int) -> Tensor:
@@ -37,14 +33,13 @@ class Nearby(Variation):
     samples: int
     radius: float
 
-    def count(self, session: Session) -> int:
-        """The number of samples."""
-        return self.samples
+    def steps(self, session: Session) -> tuple[Sequence[str], Iterator[Session]]:
+        """See `Variation.steps`."""
+        return [f"sample {index}" for index in range(self.samples)], self._sessions(session)
 
-    def sessions(self, session: Session) -> Iterator[tuple[str, Session]]:
-        """See `Variation.sessions`."""
+    def _sessions(self, session: Session) -> Iterator[Session]:
         key, image = f"{session.key}|{replace(self, samples=0)!r}", session.data
         reach = self.radius * range_of(image)
         for index in range(self.samples):
             shift = shift_at(tuple(image.shape), key, index).to(image)
-            yield f"sample {index}", session.elsewhere(image + reach * shift)
+            yield session.elsewhere(image + reach * shift)

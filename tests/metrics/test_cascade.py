@@ -1,0 +1,191 @@
+"""Cascading randomisation: order, copies, draws, and who notices that the weights are gone."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import torchesegeta as te
+from torchesegeta.errors import ConfigError
+from torchesegeta.metrics.similarity import MEASURES, hog, similarities, ssim
+from torchesegeta.sweeps import Cascade, Gradient, Runner, Session, prepared
+from torchesegeta.sweeps.cascade import Order
+from torchesegeta.targets import parse_target
+from torchesegeta.types import Image
+
+from .nets import Classifier, Segmenter, image
+
+GRADIENTS = ["saliency", "vanilla_backprop", "input_x_gradient", "gradcam", "hires_cam"]
+
+
+@contextmanager
+def session_of(net: nn.Module, x: Tensor, target: Any = 1) -> Iterator[Session]:
+    with prepared(net, torch.device("cpu"), 0) as ready:
+        yield Session(Runner(ready, torch.device("cpu")), Image(x), parse_target(target))
+
+
+class Backwards(nn.Module):
+    """Declares its layers in the reverse of the order in which it runs them, and has an embedding of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.norm, self.first = nn.Linear(4, 3), nn.BatchNorm2d(4), nn.Conv2d(1, 4, 3)
+        self.embedding = nn.Parameter(torch.ones(1, 1, 9, 11))
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.norm(self.first(x * self.embedding)).tanh().mean((2, 3)))
+        return logits
+
+
+def test_the_order_is_that_of_execution() -> None:
+    with session_of(Backwards().eval(), image()) as session:
+        names = [group for group in Cascade(most=None).groups(session)]
+        assert names == [("head",), ("norm",), ("first",), ("",)]
+        assert Cascade("bottom_up").groups(session) == names[::-1]
+        assert Cascade(most=2).groups(session) == [("head", "norm"), ("first", "")]
+
+
+@pytest.mark.parametrize("fresh", ["initial", "normal", "permuted"])
+@pytest.mark.parametrize("order", ["cascading", "independent", "bottom_up"])
+def test_each_step_changes_its_own_layers_on_a_copy(order: Any, fresh: Any) -> None:
+    net = Backwards().eval()
+    for p in net.parameters():
+        nn.init.uniform_(p, 0.5, 1)  # nothing is what it is initialised with
+    net.norm.load_state_dict({"running_mean": torch.rand(4), "running_var": 1 + torch.rand(4)}, strict=False)
+    before = copy.deepcopy(net.state_dict())
+    done: list[str] = []
+    with session_of(net, image()) as session:
+        cascade = Cascade(order, None, fresh)
+        for group, other in zip(cascade.groups(session), cascade.steps(session)[1], strict=False):
+            done = [*(done if order != "independent" else []), *group]
+            for name, value in other.alone.model.state_dict().items():
+                changed = not torch.equal(value, before[name])
+                owner = name.rpartition(".")[0]
+                assert changed == (owner in done and "num_batches" not in name), f"{group}: {name}"
+            assert other.bound is session.bound
+    assert all(torch.equal(net.state_dict()[name], value) for name, value in before.items())
+
+
+def test_weights_do_not_depend_on_the_order_or_on_what_else_is_drawn() -> None:
+    found: dict[str, dict[str, Tensor]] = {}
+    orders: list[Order] = ["cascading", "bottom_up", "independent"]
+    for order in orders:
+        with session_of(Backwards().eval(), image()) as session:
+            states = [copy.deepcopy(o.alone.model.state_dict()) for o in Cascade(order).steps(session)[1]]
+            groups = Cascade(order).groups(session)
+        found[order] = {g[0]: states[i]["first.weight"] for i, g in enumerate(groups) if g == ("first",)}
+    first = [weights["first"] for weights in found.values()]
+    assert all(torch.equal(first[0], other) for other in first[1:])
+
+
+def test_shared_weights_are_drawn_once() -> None:
+    first, second = nn.Conv2d(1, 1, 3), nn.Conv2d(1, 1, 3)
+    second.weight = first.weight
+    net = nn.Sequential(first, second, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 2)).eval()
+    with session_of(net, image()) as session:
+        steps = [copy.deepcopy(o.alone.model.state_dict()) for o in Cascade().steps(session)[1]]
+    assert torch.equal(steps[1]["0.weight"], steps[1]["1.weight"])
+    assert torch.equal(steps[1]["1.weight"], steps[2]["1.weight"])
+
+
+def test_a_cascade_of_five_methods_costs_the_sweeps_of_one() -> None:
+    net, x = Classifier(), image()
+    maps = te.explain(net, x, GRADIENTS, target=1, layers="second")
+    found = te.evaluate(net, x, maps, "cascading_randomisation")
+    steps = 3
+    assert [score.status for score in found] == ["ok"] * 5
+    for score in found:
+        assert len(score.steps) == len(score.curves["ssim"]) == steps + 1
+        binding_and_order = 2
+        assert score.passes == {"forward": steps + binding_and_order, "backward": steps}
+
+
+def test_the_target_stays_that_of_the_original() -> None:
+    net, x = Segmenter(), image()
+    maps = te.explain(net, x, ["vanilla_backprop"], target={"kind": "multiclass"})
+    found = te.evaluate(net, x, maps, "cascading_randomisation")
+    assert {s.target for s in found} == {m.target for m in maps} and all(s.status == "ok" for s in found)
+
+
+def test_a_method_that_ignores_the_weights_is_caught(edges: str) -> None:
+    net, x = Classifier(dims=3), image(3)
+    maps = te.explain(net, x, [edges, "vanilla_backprop"], target=1)
+    blind, honest = te.evaluate(net, x, maps, "cascading_randomisation")
+    assert blind.value == 1 and all(value == 1 for curve in blind.curves.values() for value in curve)
+    assert honest.value is not None and honest.value < 0.6
+
+
+@pytest.fixture
+def edges(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A plug-in that draws edges, whatever the model."""
+    from torchesegeta.methods import Context, Method, registry
+    from torchesegeta.methods.readouts import single
+    from torchesegeta.sweeps import Readout, Sweep
+
+    class Edges(Method):
+        """Where the image changes."""
+
+        title, family, source, quantity, name = "Edges", "Gradient", "nobody", "edge", "edges"
+
+        def sweeps(self) -> tuple[Sweep, ...]:
+            return (Gradient(),)
+
+        def readout(self, context: Context) -> Readout:
+            return single(lambda sample: context.image[None].diff(dim=2, append=context.image[None, :, -1:]).abs())
+
+    registry.methods()
+    monkeypatch.setitem(registry._METHODS, "edges", Edges)
+    return "edges"
+
+
+def test_any_metric_runs_over_the_cascade() -> None:
+    net, x = Classifier(), image()
+    maps = te.explain(net, x, ["saliency", "layer_activation"], target=1, layers="second")
+    also: list[Any] = ["gini", {"name": "infidelity", "samples": 3}, {"name": "sensitivity", "samples": 1}]
+    found = te.evaluate(net, x, maps, {"name": "cascading_randomisation", "metrics": also})
+    scores = {score.label: score for score in found}
+    wanted = te.evaluate(net, x, maps[0], also)
+    for score in wanted:
+        curve = scores[score.label].curves[score.metric]
+        assert len(curve) == 4 and curve[0] == pytest.approx(score.value)
+    assert "gini" in scores["layer_activation"].curves
+    assert all(math.isnan(value) for value in scores["layer_activation"].curves["infidelity"])
+    with session_of(net, x) as session:
+        *_, last = Cascade().steps(session)[1]
+        again = te.explain(last.alone.model, x, "saliency", target=1)
+        (value,) = te.evaluate(last.alone.model, x, again, "gini")
+    assert scores["saliency"].curves["gini"][-1] == pytest.approx(value.value)
+
+
+def test_metrics_over_the_cascade_are_checked() -> None:
+    net, x = Classifier(), image()
+    maps = te.explain(net, x, ["saliency"], target=1)
+    with pytest.raises(ConfigError, match="nearest: 'gini'"):
+        te.evaluate(net, x, maps, {"name": "cascading_randomisation", "metrics": ["ginny"]})
+    with pytest.raises(ConfigError, match="cascade within a cascade"):
+        te.evaluate(net, x, maps, {"name": "cascading_randomisation", "metrics": ["cascading_randomisation"]})
+
+
+def test_similarities_know_their_ends() -> None:
+    a = torch.randn(2, 20, 21, generator=torch.Generator().manual_seed(0))
+    assert similarities(a, a) == {name: pytest.approx(1) for name in MEASURES}
+    assert similarities(a, 3 * a) == {name: pytest.approx(1, abs=1e-6) for name in MEASURES}
+    negated = similarities(a, -a)
+    assert negated["spearman"] == pytest.approx(-1) and negated["spearman_absolute"] == pytest.approx(1)
+    other = torch.randn(2, 20, 21, generator=torch.Generator().manual_seed(1))
+    assert all(abs(value) < 0.2 for value in similarities(a, other).values())
+
+
+def test_a_volume_of_equal_slices_is_like_its_slice() -> None:
+    a, b = (torch.randn(1, 24, 24, generator=torch.Generator().manual_seed(i)) for i in (0, 1))
+    deep = [x[..., None].expand(1, 24, 24, 7) for x in (a, b)]
+    assert ssim(a, b) == pytest.approx(ssim(*deep), abs=0.1)
+    assert -1 <= hog(*deep) <= 1
+    assert torch.isnan(torch.tensor(ssim(a[:, :2], b[:, :2])))
