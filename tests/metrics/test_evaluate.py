@@ -115,5 +115,6 @@ def test_the_same_draws_are_used_around_the_image() -> None:
 def test_every_metric_is_documented() -> None:
     for name, metric in metrics().items():
         assert metric.title and metric.family and metric.source and metric.span, name
+        assert not {"name", "label", "methods", "timeout_s"} & set(metric.model_fields), "fields of every entry"
         for field, about in metric.model_json_schema().get("properties", {}).items():
             assert about.get("description"), f"{name}.{field}"

@@ -36,13 +36,14 @@ from torchesegeta.sweeps.layers import LayerInfo, default_layer, layer_by_defaul
 from torchesegeta.sweeps.mask import Mask, OneOut
 from torchesegeta.sweeps.noise import Noise
 from torchesegeta.sweeps.optimise import Draftsman, FlatError, Missed, Optimise, Patience, Problem, Result
+from torchesegeta.sweeps.other_class import OtherClass
 from torchesegeta.sweeps.patch_counts import patch_passes
 from torchesegeta.sweeps.path import Path
 from torchesegeta.sweeps.perturbations import BlockOut, Ends, Noisy, NoisyBaseline
 from torchesegeta.sweeps.precision import PrecisionError
 from torchesegeta.sweeps.runner import Passes, Runner, prepared
 from torchesegeta.sweeps.session import Session
-from torchesegeta.sweeps.variations import Nearby, Variation
+from torchesegeta.sweeps.variations import Denoised, Nearby, Variation
 
 __all__ = [
     "LOOK",
@@ -59,6 +60,7 @@ __all__ = [
     "Coalitions",
     "Coins",
     "Contrast",
+    "Denoised",
     "Draftsman",
     "Ends",
     "Exchange",
@@ -79,6 +81,7 @@ __all__ = [
     "NoisyBaseline",
     "OneOut",
     "Optimise",
+    "OtherClass",
     "Part",
     "Passes",
     "Path",

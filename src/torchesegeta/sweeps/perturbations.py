@@ -129,13 +129,13 @@ class NoisyBaseline(Change):
 
 @dataclass(frozen=True)
 class Ends(Change):
-    """The baselines that a sweep starts from, or a baseline where it has none."""
+    """The baselines that a sweep starts from, or others where it has none."""
 
     sweep: Sweep
-    otherwise: Baseline
+    otherwise: tuple[Baseline, ...]
 
     def _ends(self, image: Tensor, key: str) -> list[Tensor]:
-        return self.sweep.ends(image, key) or [self.otherwise.resolve(image, seed=key)]
+        return self.sweep.ends(image, key) or [one.resolve(image, seed=key) for one in self.otherwise]
 
     def count(self, image: Tensor) -> int:
         """One, or as many as the sweep has."""

@@ -252,12 +252,15 @@ class Session:
         elif self.runner.precision not in self._scores:
             self._scores[self.runner.precision] = self._score_of(self._bound, output.detach())
 
-    def elsewhere(self, data: Tensor | None = None, model: nn.Module | None = None) -> Session:
+    def elsewhere(
+        self, data: Tensor | None = None, model: nn.Module | None = None, bound: BoundTarget | None = None
+    ) -> Session:
         """The same target, bound as here, and the same draws, at another image or before another model.
 
         Args:
             data: (C, *spatial); None: this image.
             model: Ready, on the same device; None: this one.
+            bound: Another target; None: this one.
         """
         image = self.image if data is None else replace(self.image, data=data)
         runner = self.alone
@@ -274,7 +277,7 @@ class Session:
             keep_output=False,
             patches=self.patches,
         )
-        made.key, made._bound = self.key, self.bound
+        made.key, made._bound = self.key, bound or self.bound
         return made
 
     def _score_of(self, bound: BoundTarget, output: Tensor) -> Tensor:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from torch import Tensor
 
 from torchesegeta.draws import uniform
-from torchesegeta.sweeps.perturbations import range_of
+from torchesegeta.sweeps.perturbations import noise_at, range_of
 from torchesegeta.sweeps.session import Session
 
 
@@ -43,3 +44,29 @@ class Nearby(Variation):
         for index in range(self.samples):
             shift = shift_at(tuple(image.shape), key, index).to(image)
             yield session.elsewhere(image + reach * shift)
+
+
+@dataclass(frozen=True)
+class Denoised(Variation):
+    """Noisy copies of the image, at the original and then at every step of another variation; the same at each.
+
+    A step has one name for all its copies. The noise is N(0, (sigma · range of the image)²).
+    """
+
+    inner: Variation
+    samples: int
+    sigma: float
+
+    def steps(self, session: Session) -> tuple[Sequence[str], Iterator[Session]]:
+        """See `Variation.steps`."""
+        names, sessions = self.inner.steps(session)
+        repeated = [name for name in ("original", *names) for _ in range(self.samples)]
+        return repeated, self._sessions(session, chain([session], sessions))
+
+    def _sessions(self, session: Session, others: Iterable[Session]) -> Iterator[Session]:
+        key, image = f"{session.key}|denoised|{self.sigma}", session.data
+        scale = self.sigma * range_of(image)
+        for other in others:
+            for index in range(self.samples):
+                noise = noise_at(tuple(image.shape), key, index).to(image)
+                yield other.elsewhere(other.data + scale * noise)
