@@ -52,9 +52,9 @@ class Cascade(Variation):
         """
         model = session.alone.model
         shown = format_of(model)
-        if not shown.layers:
+        if not shown.modules:
             raise IncompatibleError(
-                f"the model is {shown.name}, whose weights belong to no layer: give {shown.instead}"
+                f"the model is {shown.name}, whose parts know no initialisation: give the model it was made from"
             )
         names = _with_tensors(session)
         if not names:
