@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from torchesegeta.methods import registry
+from torchesegeta.metrics import registry as metrics
 
 SOURCE = '''
 import ctypes
@@ -22,6 +23,8 @@ import torch
 from torchesegeta.methods import register
 from torchesegeta.methods.readouts import single
 from torchesegeta.methods.saliency import Saliency
+from torchesegeta.metrics import MapMetric, Measurement
+from torchesegeta.metrics import register as register_metric
 
 
 @register("hangs")
@@ -105,6 +108,30 @@ class LeavesAHook(Saliency):
         for model in [o for o in gc.get_objects() if type(o).__name__ == "Net" and isinstance(o, torch.nn.Module)]:
             model.enc.register_forward_hook(lambda module, inputs, output: output * 2)
         return super().readout(context)
+
+
+class Judge(MapMetric):
+    """Judges saliency in a way that goes wrong."""
+
+    title, family, source, span = "Judge", "Complexity", "nobody", "any"
+
+    def measure(self, case):
+        if case.attribution.label == "saliency":
+            self.go_wrong()
+        return Measurement(1.0)
+
+
+@register_metric("dies_judging")
+class DiesJudging(Judge):
+    def go_wrong(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@register_metric("hangs_judging")
+class HangsJudging(Judge):
+    def go_wrong(self):
+        while True:
+            time.sleep(0.01)
 '''
 
 
@@ -113,15 +140,19 @@ def write(folder: Path) -> None:
     information = folder / "faults-1.0.dist-info"
     information.mkdir(parents=True)
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: faults\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text("[torchesegeta.methods]\nfaults = faulty_methods\n")
+    groups = ("torchesegeta.methods", "torchesegeta.metrics")
+    (information / "entry_points.txt").write_text("\n".join(f"[{group}]\nfaults = faulty_methods" for group in groups))
     (folder / "faulty_methods.py").write_text(SOURCE)
 
 
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the methods known to this process and those it starts."""
+    """Make the methods and metrics known to this process and those it starts."""
     write(folder)
     monkeypatch.syspath_prepend(str(folder))
     registry.methods()  # what is scanned before stays; what this test adds goes with it
+    metrics.metrics()
     monkeypatch.setattr(registry, "_METHODS", dict(registry._METHODS))
+    monkeypatch.setattr(metrics, "_METRICS", dict(metrics._METRICS))
     monkeypatch.delitem(sys.modules, "faulty_methods", raising=False)
     registry._scan.cache_clear()
+    metrics._scan.cache_clear()

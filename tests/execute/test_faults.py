@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from torchesegeta.execute import Event, deadlines, execute
+from torchesegeta.ledger import read_manifest
 
 from .plugins import install
 from .project import Project
@@ -85,6 +86,19 @@ def test_what_hangs_is_ended_and_costs_itself(faulty: Project) -> None:
     assert notes(events) == [
         f"{ended}; its 2 methods are tried again apart", f"{ended}; going on without hangs_natively for a"
     ]  # fmt: skip
+
+
+def test_a_metric_that_goes_wrong_costs_its_own_scores(faulty: Project) -> None:
+    judges = ["gini", "dies_judging", {"name": "hangs_judging", "timeout_s": 1}]
+    run(faulty, methods=["saliency", "input_x_gradient"], evaluation={"metrics": judges})
+    scores = [record for record in read_manifest(faulty.output) if record["record"] == "score"]
+    wrong = {f"{s['metric']} of {s['label']}": s["status"] for s in scores if s["status"] != "ok"}
+    assert wrong == {"dies_judging of saliency": "failed", "hangs_judging of saliency": "timeout"}
+    good = {(s["metric"], s["label"]) for s in scores if s["status"] == "ok"}
+    assert len(good) == 4 and {record["status"] for record in faulty.maps()} == {"ok"}
+    killed = next(s for s in scores if s["metric"] == "dies_judging" and s["status"] == "failed")
+    assert "killed, as when memory runs out while this score was worked out" in killed["reason"]
+    assert killed["value"] is None
 
 
 @pytest.mark.slow

@@ -305,7 +305,7 @@ class Coordinator:
             self.jobs += len(parts)
         else:
             self._kept.note(f"{why}; going on without {', '.join(left.labels)} for {image}")
-            self._kept.give_up([left], status, f"{why} while this method ran{_advice(status)}")
+            self._kept.give_up([left], status, f"{why} while {_ran(left)}{_advice(status)}")
 
     def _try_elsewhere(self, ticket: Ticket, why: str) -> bool:
         """A worker's machine was lost: its job is tried again as it is, unless that happens to it again and again."""
@@ -364,7 +364,11 @@ class Coordinator:
 
 def _its(ticket: Ticket) -> str:
     count = len(ticket.labels)
-    return f"its {count} methods are" if count > 1 else f"{ticket.labels[0]} is"
+    return f"its {count} {ticket.things} are" if count > 1 else f"{ticket.labels[0]} is"
+
+
+def _ran(ticket: Ticket) -> str:
+    return "this method ran" if ticket.kind == "maps" else "this score was worked out"
 
 
 def _advice(status: str) -> str:

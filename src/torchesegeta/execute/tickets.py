@@ -30,6 +30,11 @@ class Ticket:
     retries: int = 0
     kind: Literal["maps", "scores"] = "maps"
 
+    @property
+    def things(self) -> str:
+        """What its labels name."""
+        return "methods" if self.kind == "maps" else "scores"
+
     def without(self, labels: Collection[str]) -> Ticket | None:
         """What is left of it; None where nothing is."""
         left = tuple(label for label in self.labels if label not in labels)
