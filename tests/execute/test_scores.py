@@ -119,6 +119,14 @@ def test_other_parameters_make_scores_anew(project: Project) -> None:
     assert last["infidelity"]["parameters"]["samples"] == 5 and "sensitivity" in last
 
 
+def test_files_of_metrics_are_no_part_of_the_run(project: Project) -> None:
+    project.run(project.config())
+    project.image("zero.nii.gz")
+    square = {"name": "infidelity", "samples": 2, "perturbation": "square", "baseline": {"path": "zero.nii.gz"}}
+    events = project.run(project.config(evaluation={"metrics": [square]}))
+    assert events[-1]["scores"] == {"ok": len(scores(project))} and scores(project)
+
+
 def test_maps_that_are_made_again_are_judged_again(project: Project) -> None:
     config = project.config(evaluation={"metrics": ["gini"]})
     project.run(config)

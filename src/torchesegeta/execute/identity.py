@@ -28,7 +28,7 @@ def identify(config: RunConfig) -> dict[str, Any]:
     Raises:
         InputError: A file cannot be read.
     """
-    files = config.files()
+    files = {field: path for field, path in config.files().items() if not field.startswith("evaluation.")}
     factory = config.model.factory
     source, _, name = (factory or "").rpartition(":")
     if source.endswith(".py"):
