@@ -88,6 +88,17 @@ def test_maps_that_were_not_kept_are_made_again(project: Project) -> None:
     _same_as_python(project)
 
 
+def test_maps_that_lie_on_another_node_are_made_again(project: Project) -> None:
+    def hide(event: Any) -> None:
+        for path in (project.output / "attributions").rglob("*.nii.gz") if event["kind"] == "done" else ():
+            path.unlink()  # no job is under way
+
+    project.run(project.config(methods=["input_x_gradient"], evaluation={"metrics": ["gini"]}), hide)
+    kept = {(s["target"]): s["value"] for s in scores(project)}
+    assert kept and all(value is not None for value in kept.values())
+    assert not list((project.output / "attributions").rglob("*.nii.gz"))
+
+
 def _same_as_python(project: Project) -> None:
     from torchesegeta.config import load_config
     from torchesegeta.plan import planned

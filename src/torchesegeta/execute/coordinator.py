@@ -120,7 +120,8 @@ class Coordinator:
         limits = [limit for limit in (ticket.timeout_s, self._left()) if limit is not None]
         within = min(limits) if limits else None
         seat.ticket, seat.watch, seat.sweeping, seat.records = ticket, Watch(within), False, []
-        seat.hand.send(RunJob(ticket, within))
+        maps = self._kept.maps(ticket) if ticket.kind == "scores" else ()
+        seat.hand.send(RunJob(ticket, within, tuple(maps)))
 
     def _finish(self) -> None:
         """All jobs are over: have the report written."""

@@ -95,10 +95,12 @@ class RunJob:
     Attributes:
         ticket: Which.
         within: Seconds it may take; None: any time.
+        maps: The manifest's lines of the maps that are judged, where the job makes scores.
     """
 
     ticket: Ticket
     within: float | None
+    maps: tuple[Record, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,12 @@ class Keeper:
         """Number of maps, or of scores, by status."""
         return self.ledger.counts(kind)
 
+    def maps(self, ticket: Ticket) -> list[Record]:
+        """The lines of the maps that a ticket judges."""
+        methods = {label.rpartition(SCORES)[2] for label in ticket.labels}
+        lines = [record for record in self.ledger.records.values() if record["record"] == "map"]
+        return [line for line in lines if line["image"] == ticket.image and line["label"] in methods]
+
     def close_task(self, image: str, label: str, records: Sequence[Record]) -> None:
         """All maps and figures of a task are there.
 

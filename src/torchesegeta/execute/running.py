@@ -200,7 +200,7 @@ class _Worker:
 
     def _score(self, command: RunJob, session: Session) -> None:
         """Judge maps that are there."""
-        for label, scores in score_maps(self.plan, command.ticket, session, _Progress(self.tell), command.within):
+        for label, scores in score_maps(self.plan, command, session, _Progress(self.tell)):
             for score in scores:
                 record = describe_score(score)
                 save_score(self.folder, score, record)

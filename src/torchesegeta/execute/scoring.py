@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from torchesegeta.execute.events import RunJob
 from torchesegeta.execute.tickets import Ticket
 from torchesegeta.jobs import Job
-from torchesegeta.ledger import SCORES, Record, key_of, read_manifest
+from torchesegeta.ledger import SCORES, SUMS, Record
 from torchesegeta.metrics.entries import Examination, WantedMetric
 from torchesegeta.metrics.running import examine
 from torchesegeta.plan import Plan
@@ -48,22 +49,20 @@ def _blank(wanted: WantedMetric, method: str, label: str, place: str | None) -> 
     return score
 
 
-def score_maps(
-    plan: Plan, ticket: Ticket, session: Session, progress: Progress, within: float | None
-) -> Iterator[tuple[str, list[Score]]]:
-    """The scores that a ticket names, task by task.
+def score_maps(plan: Plan, command: RunJob, session: Session, progress: Progress) -> Iterator[tuple[str, list[Score]]]:
+    """The scores that a job names, task by task.
 
     Raises:
         StoreError: A map's file is damaged.
     """
     wanted: dict[str, tuple[str, ...]] = {}
-    for label in ticket.labels:
+    for label in command.ticket.labels:
         metric, _, method = label.partition(SCORES)
         wanted[metric] = (*wanted.get(metric, ()), method)
-    maps = _maps(plan, session, {method for methods in wanted.values() for method in methods})
+    maps = _maps(plan, session, command.maps)
     for examination in _examinations(plan, wanted):
         found: dict[str, list[Score]] = {}
-        for score in examine(examination, session, maps, progress, within=within):
+        for score in examine(examination, session, maps, progress, within=command.within):
             found.setdefault(score_label(score.metric, score.label), []).append(score)
         yield from found.items()
 
@@ -80,16 +79,12 @@ def _examinations(plan: Plan, wanted: Mapping[str, tuple[str, ...]]) -> Iterator
             yield Examination(tuple(metrics))
 
 
-def _maps(plan: Plan, session: Session, labels: set[str]) -> list[Attribution]:
-    """The maps of an image as they were made; what the run has not kept is made again."""
-    records = {
-        key_of(record): record
-        for record in read_manifest(plan.config.output)
-        if record["record"] == "map" and record["image"] == session.image.name and record["label"] in labels
-    }
-    maps, lost = [], set()
-    for record in records.values():
-        found = read_on_model_grid(plan.config.output, record, session.image)
+def _maps(plan: Plan, session: Session, records: Sequence[Record]) -> list[Attribution]:
+    """The maps of an image as they were made; what the run has not kept, or not on this node, is made again."""
+    folder, maps, lost = plan.config.output, list[Attribution](), set[str]()
+    for record in records:
+        here = all((folder / name).is_file() for kind, name in record["files"].items() if kind in SUMS)
+        found = read_on_model_grid(folder, record, session.image) if here else None
         if found is None:
             lost.add(record["label"])
         else:
