@@ -181,6 +181,14 @@ def plan_rows(plan: Plan) -> Row:
         "executor": plan.config.execution.executor.model_dump(mode="json"),
         "timeout_s": plan.config.execution.timeout_s,
         "jobs": jobs,
+        "evaluation": [
+            {
+                "metrics": [wanted.label for wanted in one.metrics],
+                "methods": plan.judged(one),
+                "passes": plan.score_passes(one),
+            }
+            for one in plan.examinations
+        ],
         "seconds": round(sum(_in_all(plan, job, cost.seconds) for job, cost in costs), 2),
         "warnings": plan.warnings,
     }
@@ -207,6 +215,8 @@ def print_plan(plan: Row) -> None:
         cells = (f"{passes['forward']:,}", f"{passes['backward']:,}", in_time(job["seconds"]), memory)
         table.add_row(job["sweep"], *cells, ", ".join(job["methods"]))
     _show(table, "")
+    if plan["evaluation"]:
+        _show(_evaluation_table(plan["evaluation"]), "")
     images = plan["images"]
     about = f"{len(images)} images, each as above" if len(images) > 1 else images[0]
     _show(f"Image: {about}. Targets: {', '.join(plan['targets']) or 'none'}. {_who(plan)}")
@@ -233,6 +243,14 @@ def _who(plan: Row) -> str:
     count = f"{executor['workers']} workers" if executor["workers"] else "as many workers as its nodes have place for"
     where = f"at {executor['address']}" if executor["address"] else "on this machine"
     return f"Executor: Ray {where}, {count}."
+
+
+def _evaluation_table(rows: list[Row]) -> Table:
+    """What judges the maps of each image, and about how many passes it takes."""
+    table = _table(("metrics", "text"), ("passes", "number"), ("methods that are judged", "text"))
+    for row in rows:
+        table.add_row(", ".join(row["metrics"]), f"{row['passes']:,}", ", ".join(row["methods"]))
+    return table
 
 
 def _workers(devices: list[str]) -> str:

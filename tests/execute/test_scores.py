@@ -220,6 +220,15 @@ def test_a_folder_of_saved_maps_has_no_config(tmp_path: Path) -> None:
         pass
 
 
+def test_the_plan_says_what_scores_cost(project: Project) -> None:
+    config = str(project.config(evaluation=EVALUATION))
+    rows = json.loads(CliRunner().invoke(app, ["plan", config, "--json"]).output)["evaluation"]
+    assert [(row["metrics"], row["passes"]) for row in rows[:2]] == [(["gini"], 0), (["infidelity"], 4)]
+    saliency_and_gradcam = sum(read["passes"] for read in rows if read["metrics"] == ["sensitivity"])
+    assert saliency_and_gradcam % 2 == 0 and saliency_and_gradcam > 0
+    assert "methods that are judged" in CliRunner().invoke(app, ["plan", config]).output
+
+
 def test_metrics_are_listed() -> None:
     result = CliRunner().invoke(app, ["metrics", "--json"])
     assert set(json.loads(result.output)) == set(metrics())
