@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,7 @@ def _evaluate_one(
         yield from examine(job, session, mine, bar.progress)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Asked:
     """What maps were made with, besides methods.
 
@@ -215,7 +215,7 @@ def _asked(maps: Sequence[Attribution], target: Any, given: Mapping[str, Any]) -
     for name in given:
         if name not in allowed:
             raise ConfigError(unknown("argument", name, allowed))
-    made = next((one.asked for one in maps if one.asked is not None), None)
+    made = _made_with(maps)
     if made is None and target is None:
         raise ConfigError("target: these maps do not say what they explain; give the target they were made for")
     made = Asked(_target(target), OutputInfo()) if made is None else made
@@ -227,6 +227,20 @@ def _asked(maps: Sequence[Attribution], target: Any, given: Mapping[str, Any]) -
     activation, names = given.get("activation", made.info.activation), given.get("class_names", made.info.class_names)
     _check_precision(given.get("precision", made.precision), agreement=False)
     return replace(made, info=OutputInfo(activation, tuple(names)), **changed)
+
+
+def _made_with(maps: Sequence[Attribution]) -> Asked | None:
+    """What maps were made with, as far as they say it.
+
+    Raises:
+        ConfigError: They were not all made with the same.
+    """
+    said: list[Asked] = [one.asked for one in maps if one.asked is not None]
+    for other in said[1:]:
+        differing = [f.name for f in fields(Asked) if getattr(other, f.name) != getattr(said[0], f.name)]
+        if differing:
+            raise ConfigError(f"maps: they were made with more than one {differing[0]}; evaluate them apart")
+    return said[0] if said else None
 
 
 def _check_images(maps: Sequence[Attribution], images: Sequence[Image]) -> None:

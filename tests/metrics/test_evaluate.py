@@ -82,6 +82,15 @@ def test_maps_of_files_need_a_target(tmp_path: object) -> None:
     assert a.value == pytest.approx(b.value)
 
 
+def test_maps_of_several_calls() -> None:
+    net, x = Classifier(), image()
+    wanted = [("saliency", 1), ("gradcam", 1), ("saliency", 2)]
+    first, again, other = (te.explain(net, x, name, target=target)[0] for name, target in wanted)
+    assert len(te.evaluate(net, x, [first, again], "gini")) == 2
+    with pytest.raises(ConfigError, match="more than one target"):
+        te.evaluate(net, x, [first, other], "gini")
+
+
 def test_errors_name_the_field() -> None:
     net, x = Classifier(), image()
     maps = te.explain(net, x, ["saliency"], target=1)

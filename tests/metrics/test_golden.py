@@ -45,6 +45,18 @@ def test_agrees_with_captum(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> No
     assert found == pytest.approx(float(stored[entry.method]), rel=entry.tolerance)
 
 
+@pytest.mark.parametrize("model", ["cnn2d", "cnn3d"])
+def test_guided_backpropagation_is_known_to_depend_less_on_the_weights(model: str) -> None:
+    net, x = network(ROOT, model), inputs(ROOT, model)["x"]
+    maps = te.explain(net, x, ["vanilla_backprop", "guided_backprop"])
+    found = te.evaluate(net, x, maps, "cascading_randomisation")
+    gradient, guided = (
+        [score.measures["ssim"] for score in found if score.label == label]
+        for label in ("vanilla_backprop", "guided_backprop")
+    )
+    assert sum(guided) > 1.3 * sum(gradient)
+
+
 def test_every_entry_is_held() -> None:
     assert len(ENTRIES) >= (12 if complete_set() else 0)
     assert torch.is_tensor(inputs(ROOT, "cnn2d")["x"])
