@@ -51,9 +51,9 @@ def examine(
         if isinstance(found, Case):
             cases.append(found)
         else:
-            scores += [_filled(wanted, one, found) for wanted in examination.metrics]
+            scores += [_filled(wanted, one, found, session) for wanted in examination.metrics]
     for wanted, outcomes in _attempted(examination, session, cases, progress, deadline):
-        scores += [_filled(wanted, case.attribution, o, case) for case, o in zip(cases, outcomes, strict=True)]
+        scores += [_filled(wanted, case.attribution, o, session, case) for case, o in zip(cases, outcomes, strict=True)]
     passes, seconds = session.runner.passes.since(before), time.perf_counter() - started
     for result in scores:
         result.passes, result.seconds = passes, seconds
@@ -113,7 +113,9 @@ def _measured(metric: MapMetric, case: Case) -> Outcome:
     return attempt(lambda: metric.measure(case))
 
 
-def _filled(wanted: WantedMetric, attribution: Attribution, outcome: Outcome, case: Case | None = None) -> Score:
+def _filled(
+    wanted: WantedMetric, attribution: Attribution, outcome: Outcome, session: Session, case: Case | None = None
+) -> Score:
     result = Score(
         method=attribution.method,
         label=attribution.label,
@@ -128,7 +130,7 @@ def _filled(wanted: WantedMetric, attribution: Attribution, outcome: Outcome, ca
     if attribution.values is None:
         result.status, result.reason = attribution.status, f"there is no map: {attribution.reason}"
     elif isinstance(outcome, Exception):
-        result.status, result.reason = status_of(outcome), reason_of(outcome)
+        result.status, result.reason = status_of(outcome), reason_of(outcome, session)
         if not isinstance(outcome, EsegetaError | TimeoutError):
             log.error("%s of %s failed", wanted.label, attribution.label, exc_info=outcome)
     else:

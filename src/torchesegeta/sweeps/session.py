@@ -276,8 +276,10 @@ class Session:
             each_image=self.each_image,
             keep_output=False,
             patches=self.patches,
+            scratch=self.scratch,
         )
         made.key, made._bound = self.key, bound or self.bound
+        made.channels = self.channels
         return made
 
     def _score_of(self, bound: BoundTarget, output: Tensor) -> Tensor:
