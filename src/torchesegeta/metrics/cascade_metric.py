@@ -7,6 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from torchesegeta.errors import IncompatibleError
 from torchesegeta.metrics.base import Measurement, Reading, RepeatMetric
 from torchesegeta.metrics.similarity import MEASURES, similarities, views
 from torchesegeta.sweeps import Cascade
@@ -72,6 +73,8 @@ class Similarities(Reading):
             known = [value for value in curve[1:] if np.isfinite(value)]
             if known:
                 measures |= {name: float(np.mean(known)), f"{name}_last": curve[-1]}
-        value = measures.pop("spearman_absolute", float("nan"))
+        if "spearman_absolute" not in measures:
+            raise IncompatibleError("the maps of the random models are the same everywhere: they have no ranks")
+        value = measures.pop("spearman_absolute")
         arrays = {name: torch.stack([view[name] for view in self.shown]) for name in self.shown[0]}
         return Measurement(value, measures, tuple(self.steps), self.curves, arrays=arrays)

@@ -61,7 +61,7 @@ class _Plan:
             raise IncompatibleError("the map explains no target, so there is no score to compare it with")
         change = self.metric.change(case)
         key: Hashable = (change, number) if self.metric.guided else change
-        guide = case.on_image.to(self.session.data) if self.metric.guided else None
+        guide = case.on_image if self.metric.guided else None
         which, _ = self.series.setdefault(key, (len(self.series), Series(change, guide)))
         reading = self.metric.reading(case)
         readout = _Readout(reading, change.count(self.session.data))

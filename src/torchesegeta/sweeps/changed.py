@@ -57,11 +57,7 @@ class Changed(Sweep):
 
     def points(self, image: Tensor, key: str) -> Points:
         """See `Sweep.points`."""
-        return JoinedPoints(
-            image,
-            [one.change.count(image) for one in self.series],
-            [one.change.points(image, key, one.guide) for one in self.series],
-        )
+        return JoinedPoints(image, key, self.series)
 
     def passes(self, targets: int, reads: Sequence[Read], count: int | None = None) -> dict[str, int]:
         """One forward pass per point, for all targets."""
@@ -69,12 +65,20 @@ class Changed(Sweep):
 
 
 class JoinedPoints(Points):
-    """The points of several series, one series after the other."""
+    """The points of several series, one series after the other; those of one series are held at a time.
 
-    def __init__(self, image: Tensor, counts: Sequence[int], series: Sequence[Points]) -> None:
-        self.image, self.series = image, series
+    Args:
+        image: (C, *spatial).
+        key: As of `Change.points`.
+        series: In order.
+    """
+
+    def __init__(self, image: Tensor, key: str, series: Sequence[Series]) -> None:
+        self.image, self.key, self.series = image, key, series
+        counts = [one.change.count(image) for one in series]
         self.starts = [0, *accumulate(counts)]
-        self.weights = torch.cat([s.weights for s in series])
+        self.weights = torch.cat([torch.full((n,), 1 / n, dtype=image.dtype, device=image.device) for n in counts])
+        self._held: tuple[int, Points] | None = None
 
     def serving(self, series: int) -> range:
         """The points of a series."""
@@ -86,6 +90,13 @@ class JoinedPoints(Points):
         while start < indices.stop:
             which = bisect_right(self.starts, start) - 1
             first, stop = self.starts[which], min(indices.stop, self.starts[which + 1])
-            found.append(self.series[which].at(range(start - first, stop - first)))
+            found.append(self._of(which).at(range(start - first, stop - first)))
             start = stop
         return torch.cat(found)
+
+    def _of(self, which: int) -> Points:
+        if self._held is None or self._held[0] != which:
+            one = self.series[which]
+            guide = None if one.guide is None else one.guide.to(self.image)
+            self._held = (which, one.change.points(self.image, self.key, guide))
+        return self._held[1]
