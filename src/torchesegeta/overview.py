@@ -185,9 +185,9 @@ def plan_rows(plan: Plan) -> Row:
             {
                 "metrics": [wanted.label for wanted in one.metrics],
                 "methods": plan.judged(one),
-                "passes": plan.score_passes(one),
+                "passes": passes,
             }
-            for one in plan.examinations
+            for one, passes in zip(plan.examinations, plan.score_passes, strict=True)
         ],
         "seconds": round(sum(_in_all(plan, job, cost.seconds) for job, cost in costs), 2),
         "warnings": plan.warnings,

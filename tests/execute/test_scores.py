@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
@@ -218,6 +219,22 @@ def test_a_folder_of_saved_maps_has_no_config(tmp_path: Path) -> None:
     te.Attributions([]).save(tmp_path / "maps")
     with pytest.raises(StoreError, match=r"torchesegeta\.evaluate"), config_to_evaluate(tmp_path / "maps"):
         pass
+
+
+def test_a_program_has_scores_but_no_cascade(project: Project) -> None:
+    net = torch.nn.Conv3d(1, 3, 3, padding=1).eval()
+    torch.jit.trace(net, torch.zeros(1, 1, 8, 9, 10)).save(project.folder / "net.pt")  # type: ignore[no-untyped-call]
+    events = project.run(
+        project.config(
+            model={"program": "net.pt"},
+            layers=None,
+            methods=["saliency"],
+            evaluation={"metrics": ["gini"], "cascading_randomisation": {}},
+        )
+    )
+    assert set(events[-1]["scores"]) == {"ok", "incompatible"}
+    reasons = {s["metric"]: s["reason"] for s in scores(project)}
+    assert reasons["gini"] is None and "give the model it was made from" in reasons["cascading_randomisation"]
 
 
 def test_the_plan_says_what_scores_cost(project: Project) -> None:

@@ -25,10 +25,10 @@ def score_label(metric: str, method: str) -> str:
 
 def score_tickets(plan: Plan, image: str) -> Iterator[Ticket]:
     """A job for each examination of an image's maps."""
-    for one in plan.examinations:
+    for one, passes in zip(plan.examinations, plan.score_passes, strict=True):
         labels = tuple(score_label(w.label, label) for w in one.metrics for label in plan.judged(one))
         if labels:
-            yield Ticket(image, labels, plan.score_passes(one), one.timeout_s, kind="scores")
+            yield Ticket(image, labels, passes, one.timeout_s, kind="scores")
 
 
 def score_blanks(plan: Plan) -> dict[str, list[Record]]:

@@ -122,13 +122,20 @@ class Plan:
         tasks = [task for job in self.jobs for task in job.tasks if task.method.shows == "map"]
         return [task.label for task in tasks if examination.judges(task.label)]
 
-    def score_passes(self, examination: Examination) -> int:
-        """About how many passes an examination of one image takes."""
+    @cached_property
+    def score_passes(self) -> list[int]:
+        """About how many passes each examination of one image takes; 0 where nothing can be run."""
+        return [self._passes_of(one) for one in self.examinations]
+
+    def _passes_of(self, examination: Examination) -> int:
         labels, first = self.judged(examination), examination.metrics[0].metric
         if isinstance(first, RepeatMetric):
             jobs = [replace(job, tasks=tuple(t for t in job.tasks if t.label in labels)) for job in self.jobs]
             once = sum(sum(self.passes(job).values()) for job in jobs if job.tasks)
-            return len(first.variation().steps(self.first)[0]) * once
+            try:
+                return len(first.variation().steps(self.first)[0]) * once
+            except EsegetaError:
+                return 0
         scored = [wanted.metric for wanted in examination.metrics if isinstance(wanted.metric, ScoreMetric)]
         maps = len(labels) * len(self.first.bound.names)
         return sum(metric.points * (maps if metric.guided else 1) for metric in scored)
