@@ -27,7 +27,7 @@ from torchesegeta.models import as_module, model_dims
 from torchesegeta.patches import Patches, image_dims
 from torchesegeta.plan.checks import check_layer_names
 from torchesegeta.precise import run_precisely
-from torchesegeta.sweeps import Runner, Session, layer_by_default, prepared, probe_layers
+from torchesegeta.sweeps import ImageSet, Runner, Session, layer_by_default, prepared, probe_layers
 from torchesegeta.targets import OutputInfo, Target, parse_target
 from torchesegeta.targets.base import Activation
 from torchesegeta.tasks import Entry, Wanted, make_tasks, need_default_layer, parse_methods
@@ -202,8 +202,7 @@ class Asked:
             self.target,
             seed=self.seed,
             chunk_size=self.chunk_size,
-            image_set=lambda: images,
-            each_image=[partial(_same, item) for item in images],
+            image_set=ImageSet.of(images),
             keep_output=keep_output,
             patches=self.patches,
         )
@@ -304,10 +303,6 @@ def _target(value: Any) -> Target:
         return parse_target(dict(value) if isinstance(value, Mapping) else value)
     except ValidationError as error:
         raise ConfigError(describe(error, "target")) from error
-
-
-def _same(image: Image) -> Image:
-    return image
 
 
 def _patches(value: Patches | Mapping[str, Any] | None) -> Patches | None:

@@ -36,13 +36,22 @@ class LogLevel(StrEnum):
 
 LevelOption = Annotated[LogLevel, typer.Option("--log-level", help="The least that goes to the run's log.txt.")]
 
+ShardOption = Annotated[
+    str | None, typer.Option(help="One of several parts of the images, as 3/16; 'report' takes all together.")
+]
+
 
 @app.command()
-def run(config: ConfigArgument, quiet: QuietOption = False, log_level: LevelOption = LogLevel.INFO) -> None:
+def run(
+    config: ConfigArgument,
+    quiet: QuietOption = False,
+    log_level: LevelOption = LogLevel.INFO,
+    shard: ShardOption = None,
+) -> None:
     """Explain the images of a config; an existing run folder is resumed."""
     from torchesegeta.console import follow
 
-    raise typer.Exit(follow(config, quiet=quiet, level=log_level.value))
+    raise typer.Exit(follow(config, quiet=quiet, level=log_level.value, shard=shard))
 
 
 @app.command()

@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from torchesegeta.datasets import expand
 from torchesegeta.errors import ConfigError, unknown
 from torchesegeta.executors import KINDS as EXECUTORS
 from torchesegeta.executors import Executor, LocalExecutor, RayExecutor
+from torchesegeta.ledger import Shard
 from torchesegeta.patches import Patches
 from torchesegeta.targets import OutputInfo, TargetSpec
 from torchesegeta.targets.base import Activation
@@ -68,6 +70,11 @@ class ImageConfig(Strict):
     label: Path | None = Field(None, description="The reference segmentation.")
     name: str | None = Field(None, description="Name in the run; without: the file's.")
 
+    def files(self, number: int) -> dict[str, Path]:
+        """Its files by the paths of their fields, as the config's image of that number."""
+        files = {f"images[{number}].path[{j}]": path for j, path in enumerate(self.path)}
+        return files | ({f"images[{number}].label": self.label} if self.label is not None else {})
+
 
 class ExecutionConfig(Strict):
     """Where and how the jobs run."""
@@ -110,6 +117,17 @@ class ExecutionConfig(Strict):
             raise ValueError("'workers_per_device' is for GPUs; 'cpus_per_worker' says how many workers share CPUs")
         return value
 
+    shard: str | None = Field(
+        None,
+        description="Run one of several parts of the images, as '3/16': every sixteenth, from the third on. Its folder "
+        "is 'shard-03-of-16' in the output.",
+    )
+
+    @field_validator("shard")
+    @classmethod
+    def _shard(cls, value: str | None) -> str | None:
+        return value if value is None else str(Shard.parse(value))
+
 
 class EvaluationConfig(Strict):
     """How far the maps can be trusted."""
@@ -130,7 +148,9 @@ class RunConfig(Strict):
     """Everything a run needs."""
 
     model: ModelConfig
-    images: tuple[ImageConfig, ...] = Field(min_length=1, description="The images to explain.")
+    images: tuple[ImageConfig, ...] = Field(
+        min_length=1, description="The images to explain: a list of them, or a set, or a list with sets in it."
+    )
     preprocess: tuple[dict[str, Any], ...] = Field((), description="MONAI transforms by name, with their arguments.")
     target: TargetSpec = Field(default_factory=ClassTarget, description="What is explained.")
     layers: tuple[str, ...] | None = Field(
@@ -150,10 +170,16 @@ class RunConfig(Strict):
     channels: Literal["sum", "keep"] = Field(
         "sum", description="Whether files of layer maps keep the layer's channels."
     )
+    figures: bool = Field(True, description="Whether maps are drawn; pictures that methods make always are.")
     convention: Literal["radiological", "neurological"] = Field("radiological", description="Of figures of slices.")
     execution: ExecutionConfig = Field(default_factory=ExecutionConfig)
     notes: tuple[str, ...] = Field((), description="What the reader of the report must know.")
     output: Path = Field(description="The run folder.")
+
+    @property
+    def shard(self) -> Shard | None:
+        """Which part of the images is run; None: all."""
+        return None if self.execution.shard is None else Shard.parse(self.execution.shard)
 
     @field_validator("agreement")
     @classmethod
@@ -166,16 +192,19 @@ class RunConfig(Strict):
         model = self.model
         files = {"model.checkpoint": model.checkpoint, "model.program": model.program}
         files["target.mask"] = getattr(self.target, "mask", None)
-        for i, image in enumerate(self.images):
-            files.update({f"images[{i}].path[{j}]": path for j, path in enumerate(image.path)})
-            files[f"images[{i}].label"] = image.label
+        for number, image in enumerate(self.images):
+            files.update(image.files(number))
         files.update(_paths_in(self.methods, "methods"))
         files.update(_paths_in(self.evaluation.entries, "evaluation.metrics"))
         return {field: path for field, path in files.items() if isinstance(path, Path)}
 
 
-def load_config(path: Path) -> RunConfig:
-    """Read a config; relative paths become relative to its folder.
+def load_config(path: Path, shard: str | None = None) -> RunConfig:
+    """Read a config; relative paths become relative to its folder, and sets of images lists of them.
+
+    Args:
+        path: The file.
+        shard: Which part of the images is run, as '3/16', whatever the config says; None: what it says.
 
     Raises:
         ConfigError: The file does not exist, is no JSON, or a field is wrong.
@@ -195,7 +224,13 @@ def load_config(path: Path) -> RunConfig:
         raise ConfigError(f"{path}: not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: {error}") from error
-    return parse_config(value, path.resolve().parent)
+    return parse_config(value if shard is None else _with_shard(value, shard), path.resolve().parent)
+
+
+def _with_shard(value: Any, shard: str) -> Any:
+    """A config's value with a shard; what is no config is refused by others."""
+    execution = value.get("execution", {}) if isinstance(value, dict) else None
+    return {**value, "execution": {**execution, "shard": shard}} if isinstance(execution, dict) else value
 
 
 def _refuse_constant(name: str) -> Any:
@@ -223,10 +258,14 @@ def parse_config(value: Any, folder: Path) -> RunConfig:
     if not isinstance(value, dict):
         raise ConfigError(f"a config is a JSON object; got a {type(value).__name__}")
     try:
-        config = RunConfig.model_validate(value)
+        config = RunConfig.model_validate({**value, **_images(value, folder)})
     except ValidationError as error:
         raise ConfigError(describe(error, kinds=(*KINDS, *EXECUTORS))) from error
     return _absolute(config, folder)
+
+
+def _images(value: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    return {"images": expand(value["images"], folder)} if "images" in value else {}
 
 
 def _absolute(config: RunConfig, folder: Path) -> RunConfig:
@@ -246,7 +285,7 @@ def _absolute(config: RunConfig, folder: Path) -> RunConfig:
             "methods": _absolute_paths(config.methods, folder),
             "execution": _absolute_scratch(config.execution, folder),
             "evaluation": _absolute_evaluation(config.evaluation, folder),
-            "output": folder / config.output,
+            "output": _output(config, folder),
         }
     )
 
@@ -260,6 +299,12 @@ def _absolute_scratch(execution: ExecutionConfig, folder: Path) -> ExecutionConf
 def _absolute_evaluation(evaluation: EvaluationConfig, folder: Path) -> EvaluationConfig:
     fields = ("metrics", "cascading_randomisation")
     return evaluation.model_copy(update={name: _absolute_paths(getattr(evaluation, name), folder) for name in fields})
+
+
+def _output(config: RunConfig, folder: Path) -> Path:
+    """The run folder; that of a shard, also where it was named before."""
+    output, shard = folder / config.output, config.shard
+    return output if shard is None or output.name == shard.folder else output / shard.folder
 
 
 def _absolute_image(image: ImageConfig, folder: Path) -> ImageConfig:

@@ -26,13 +26,14 @@ from torchesegeta.execute import Event, Outcome, execute
 from torchesegeta.execute.log import Level
 
 
-def follow(config: Path, *, quiet: bool = False, level: Level = "info") -> int:
+def follow(config: Path, *, quiet: bool = False, level: Level = "info", shard: str | None = None) -> int:
     """Run a config and show how it goes; ending the program is as good as interrupting it.
 
     Args:
         config: The config file.
         quiet: Say only what goes wrong.
         level: The least that goes to the run's log.
+        shard: Which part of the images is run, as '3/16'; None: what the config says.
 
     Returns:
         The exit status.
@@ -42,7 +43,7 @@ def follow(config: Path, *, quiet: bool = False, level: Level = "info") -> int:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with watcher(console) as watch:
-            outcome = execute(config, watch.show, level=level)
+            outcome = execute(config, watch.show, level=level, shard=shard)
     finally:
         signal.signal(signal.SIGTERM, before)
     if not quiet or outcome.exit_code:

@@ -173,7 +173,7 @@ def plan_rows(plan: Plan) -> Row:
     ]
     bound = plan.first.bound
     return {
-        "images": [image.name for image in plan.images],
+        "images": [image.name for image in plan.own],
         "targets": [name for name in bound.names if name not in bound.incompatible],
         "incompatible": bound.incompatible,
         "device": str(plan.runner.device),
@@ -197,7 +197,7 @@ def plan_rows(plan: Plan) -> Row:
 def _in_all(plan: Plan, job: Job, seconds: float) -> float:
     """Seconds of a job over all images; what pictures the model itself runs once."""
     once = all(task.method.of_model for task in job.tasks)
-    return seconds * (1 if once else len(plan.images))
+    return seconds * (1 if once else len(plan.own))
 
 
 def print_plan(plan: Row) -> None:

@@ -13,7 +13,18 @@ import torch
 from torch import Tensor
 
 from torchesegeta.errors import EsegetaError, IncompatibleError, InputError, ModelError
-from torchesegeta.sweeps import Gather, Gathered, Read, Request, Runner, Sample, Session, count_points, run_sweep
+from torchesegeta.sweeps import (
+    Gather,
+    Gathered,
+    ImageSet,
+    Read,
+    Request,
+    Runner,
+    Sample,
+    Session,
+    count_points,
+    run_sweep,
+)
 from torchesegeta.sweeps import gather as module
 from torchesegeta.targets import parse_target
 from torchesegeta.types import Image
@@ -65,7 +76,8 @@ def collect(
     basket, net = Basket(), net or CountingNet()
     runner = Runner(net.eval(), torch.device("cpu"))
     each = [lambda n=n: image(n) for n in range(count)] if each is None else each  # type: ignore[misc]
-    session = Session(runner, image(0), parse_target(list(target)), each_image=each)
+    images = ImageSet([f"image {n}" for n in range(len(each))], lambda n: each[n]())
+    session = Session(runner, image(0), parse_target(list(target)), image_set=images)
     request = Request(Read.ACTIVATION, layer, lambda target: basket)
     (reader,) = run_sweep(sweep, [request], session, **options)
     if reader.error is not None:
@@ -133,9 +145,8 @@ def test_this_image_alone() -> None:
 
 
 def test_counts_images() -> None:
-    session = Session(
-        Runner(CountingNet(), torch.device("cpu")), image(0), parse_target(0), each_image=[lambda: image(0)] * 4
-    )
+    images = ImageSet.of([image(number) for number in range(4)])
+    session = Session(Runner(CountingNet(), torch.device("cpu")), image(0), parse_target(0), image_set=images)
     assert count_points(Gather(), session) == 4
     assert count_points(Gather(whole_set=False), session) == 1
 

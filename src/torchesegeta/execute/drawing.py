@@ -35,10 +35,19 @@ class Drawing:
         folder: The run folder.
         convention: Of figures of slices.
         add: Gets the record of every figure of several maps or pictures.
+        maps: Whether maps are drawn; pictures are in any case.
     """
 
-    def __init__(self, session: Session, folder: Path, convention: Convention, add: Callable[[Record], None]) -> None:
-        self.session, self.run, self.add = session, folder, add
+    def __init__(
+        self,
+        session: Session,
+        folder: Path,
+        convention: Convention,
+        add: Callable[[Record], None],
+        *,
+        maps: bool = True,
+    ) -> None:
+        self.session, self.run, self.add, self.maps = session, folder, add, maps
         self.folder = folder / "figures" / slug(session.image.name)
         self.scene = self._scene(convention)
 
@@ -68,7 +77,8 @@ class Drawing:
         if attribution.values is None:
             return
         if attribution.shows == "map":
-            self.one(attribution, record)
+            if self.maps:
+                self.one(attribution, record)
         elif attribution.values.ndim == 3 and (pixels := print_of(attribution, self.scene).pixels) is not None:
             path = self.run / "attributions" / slug(attribution.image) / f"{file_stem(attribution)}.png"
             record["files"]["picture"] = self._name_of(save_pixels(pixels, path))
@@ -87,7 +97,8 @@ class Drawing:
 
         Of several layers the strips tell, target by target; a panel for each would double the figures.
         """
-        drawn = [m for m in maps if m.values is not None and m.values.ndim == self.session.image.data.ndim]
+        dims = self.session.image.data.ndim
+        drawn = [m for m in maps if self.maps and m.values is not None and m.values.ndim == dims]
         for target in dict.fromkeys(m.target for m in drawn):
             several = [m for m in drawn if m.target == target and m.layer is not None]
             self._compare("layer_strip", several, layer_strip, target=target)

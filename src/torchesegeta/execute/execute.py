@@ -18,7 +18,9 @@ from torchesegeta.execute.process import WorkerProcess
 from torchesegeta.execute.runfile import mark_interrupted
 
 
-def execute(config: Path, listen: Listener, *, level: Level = "info", hire: Hire | None = None) -> Outcome:
+def execute(
+    config: Path, listen: Listener, *, level: Level = "info", hire: Hire | None = None, shard: str | None = None
+) -> Outcome:
     """Run a config to its end.
 
     A job whose worker process dies or hangs is tried again in halves, until the guilty method is alone; its maps are
@@ -29,12 +31,13 @@ def execute(config: Path, listen: Listener, *, level: Level = "info", hire: Hire
         listen: Gets every event.
         level: The least that is logged.
         hire: Makes workers; None: as the config's executor says.
+        shard: Which part of the images these processes run, as '3/16'; None: what the config says.
 
     Returns:
         How it ended; an interrupt by the user is an outcome too.
     """
     try:
-        with _hiring(config, level) if hire is None else nullcontext(hire) as found:
+        with _hiring(config, level, shard) if hire is None else nullcontext(hire) as found:
             return _run(Coordinator(found, listen, level))
     except EsegetaError as error:
         return Outcome("refused", str(error))
@@ -43,18 +46,18 @@ def execute(config: Path, listen: Listener, *, level: Level = "info", hire: Hire
 
 
 @contextmanager
-def _hiring(config: Path, level: Level) -> Iterator[Hire]:
+def _hiring(config: Path, level: Level, shard: str | None) -> Iterator[Hire]:
     """Makes workers, on this machine unless the config asks for a cluster.
 
     Raises:
         ConfigError: The config asks for a cluster, and is wrong.
     """
     if _executor(config) != "ray":
-        yield partial(WorkerProcess, str(config), level)
+        yield partial(WorkerProcess, str(config), level, shard=shard)
         return
     from torchesegeta.execute.cluster import RayCluster
 
-    with closing(RayCluster(config, level)) as cluster:
+    with closing(RayCluster(config, level, shard)) as cluster:
         yield cluster.hire
 
 

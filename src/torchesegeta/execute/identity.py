@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torchesegeta.config import RunConfig
 from torchesegeta.errors import InputError
+from torchesegeta.ledger import sha256_of
 
 FIELDS = (
     *("model", "images", "preprocess", "target", "layers", "methods", "patches", "precision", "agreement", "seed"),
@@ -20,7 +20,8 @@ FIELDS = (
 def identify(config: RunConfig) -> dict[str, Any]:
     """Everything that decides on the maps of a run: its fields, and the contents of its files.
 
-    Of paths only the names count, so that a project may be moved.
+    Of paths only the names count, so that a project may be moved. Of images, which may be many, only the sizes are
+    here; their contents are noted when their turn comes.
 
     Args:
         config: The config, paths resolved; its files exist.
@@ -36,8 +37,9 @@ def identify(config: RunConfig) -> dict[str, Any]:
     names = {str(path): path.name for path in files.values()}
     if factory is not None:
         names[factory] = f"{Path(source).name}:{name}"
+    images = {field for number, image in enumerate(config.images) for field in image.files(number)}
     content = config.model_dump(mode="json", by_alias=True, include=set(FIELDS))
-    return {**_renamed(content, names), "files": {field: _sha256(path) for field, path in files.items()}}
+    return {**_renamed(content, names), "files": {field: _told(path, field in images) for field, path in files.items()}}
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
@@ -48,10 +50,9 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     return names.get(value, value) if isinstance(value, str) else value
 
 
-def _sha256(path: Path) -> str | None:
+def _told(path: Path, is_image: bool) -> str | int | None:
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return path.stat().st_size if is_image else sha256_of(path)
     except FileNotFoundError:
         return None  # a factory's file: building the model says it better
     except OSError as error:

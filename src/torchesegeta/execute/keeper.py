@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from torchesegeta.errors import ConfigError
 from torchesegeta.execute.events import Event, Listener
 from torchesegeta.execute.log import Level, logging_to
 from torchesegeta.execute.runfile import RunFile
 from torchesegeta.execute.tickets import Blueprint, Ticket
-from torchesegeta.ledger import LOG, METRICS, RESULTS, SCORES, Ledger, Record, task_of, write_table
+from torchesegeta.ledger import LOG, METRICS, RESULTS, SCORES, Ledger, Record, is_changed, task_of, write_table
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ class Keeper:
         level: The least that is logged.
 
     Raises:
+        ConfigError: An image has changed since its maps were made.
         StoreError: The folder cannot be written, or another process is writing to it.
     """
 
@@ -33,6 +35,10 @@ class Keeper:
         self.blueprint, self.listen = blueprint, listen
         self._open = ExitStack()
         self.ledger = self._open.enter_context(Ledger.open(blueprint.folder))
+        with ExitStack() as stack:
+            stack.callback(self.close)
+            _check_images(self.ledger, blueprint)
+            stack.pop_all()
         self._open.enter_context(logging_to(blueprint.folder / LOG, level, __name__))
         self.run = RunFile(self.ledger, blueprint)
 
@@ -93,8 +99,7 @@ class Keeper:
         Raises:
             StoreError: The folder cannot be written.
         """
-        self.run.images[image["name"]] = image
-        self.run.write("running")
+        self.ledger.describe(image)
 
     def now_and_then(self) -> None:
         """A job is over.
@@ -123,8 +128,8 @@ class Keeper:
     def maps(self, ticket: Ticket) -> list[Record]:
         """The lines of the maps that a ticket judges."""
         methods = {label.rpartition(SCORES)[2] for label in ticket.labels}
-        lines = [record for record in self.ledger.records.values() if record["record"] == "map"]
-        return [line for line in lines if line["image"] == ticket.image and line["label"] in methods]
+        lines = [line for label in sorted(methods) for line in self.ledger.lines_of(ticket.image, label)]
+        return [line for line in lines if line["record"] == "map"]
 
     def close_task(self, image: str, label: str, records: Sequence[Record]) -> None:
         """All maps and figures of a task are there.
@@ -164,3 +169,20 @@ class Keeper:
         """Something went wrong that a user should know."""
         log.warning("%s", text)
         self.listen({"kind": "note", "text": text})
+
+
+def _check_images(ledger: Ledger, blueprint: Blueprint) -> None:
+    """Refuse to go on where a file of an image is not the one that maps were made of.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    for name, files in blueprint.images.items():
+        stamps = ledger.images.get(name, {}).get("stamps", {})
+        for field, path in files.items():
+            with suppress(OSError):  # one that cannot be read costs its own maps
+                if field in stamps and is_changed(path, stamps[field]):
+                    raise ConfigError(
+                        f"output: {str(ledger.folder)!r} holds a run that differs in the file of {field}; "
+                        "choose another folder"
+                    )

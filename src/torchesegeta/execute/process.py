@@ -59,17 +59,21 @@ class WorkerProcess:
         level: The least that is logged.
         number: Which of the run's workers it is.
         log: What it logs to; None: the run's log.
+        shard: Which part of the images is run; None: what the config says.
     """
 
     blameless = False
 
-    def __init__(self, config: str, level: Level, number: int, log: Path | None = None) -> None:
+    def __init__(
+        self, config: str, level: Level, number: int, log: Path | None = None, shard: str | None = None
+    ) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOADED)
         self._ours: Connection
         self._theirs: Connection
         self._ours, self._theirs = context.Pipe(duplex=True)
-        self._process = context.Process(target=work, args=(config, level, number, self._theirs, log), daemon=True)
+        arguments = (config, level, number, self._theirs, log, shard)
+        self._process = context.Process(target=work, args=arguments, daemon=True)
         self.ended = False
 
     @property

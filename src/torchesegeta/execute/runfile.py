@@ -10,25 +10,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from torchesegeta.execute.tickets import Blueprint
-from torchesegeta.ledger import RUN, Ledger, Record, read_run
+from torchesegeta.ledger import RUN, Ledger, read_run
 
 OFTEN = 1.0
-"""Seconds between two writings that tell of nothing but further maps."""
+"""Seconds between two writings that tell of nothing but further maps; at least."""
+SELDOM = 50
+"""The same, in times that a writing takes: of thousands of images it takes a while."""
 
 
 class RunFile:
-    """Says what the run is, how far it is, and what its images are.
-
-    Attributes:
-        images: What is known of them, by name.
-    """
+    """Says what the run is, how far it is, and what its images are."""
 
     def __init__(self, ledger: Ledger, blueprint: Blueprint) -> None:
         self.ledger, self.blueprint = ledger, blueprint
         self.begun = time.perf_counter()
         self.before = read_run(ledger.folder) if (ledger.folder / RUN).is_file() else {}
-        self.images: dict[str, Record] = {image["name"]: image for image in self.before.get("images", [])}
-        self.written = 0.0
+        self.due = 0.0
 
     def write(self, state: str) -> None:
         """Write it.
@@ -39,6 +36,7 @@ class RunFile:
         Raises:
             StoreError: It cannot be written.
         """
+        start, images = time.perf_counter(), self.ledger.images
         now = datetime.now(UTC).isoformat(timespec="seconds")
         seconds = self.before.get("seconds", 0) + time.perf_counter() - self.begun
         self.ledger.write_run(
@@ -51,14 +49,15 @@ class RunFile:
                 "seconds": round(seconds, 2),
                 "counts": self.ledger.counts(),
                 "scores": self.ledger.counts("score"),
-                "images": [self.images[name] for name in self.blueprint.images if name in self.images],
+                "images": [images[name] for name in self.blueprint.images if name in images],
             }
         )
-        self.written = time.perf_counter()
+        end = time.perf_counter()
+        self.due = end + max(OFTEN, SELDOM * (end - start))
 
     def write_now_and_then(self) -> None:
         """Write it, unless that was done a moment ago."""
-        if time.perf_counter() - self.written > OFTEN:
+        if time.perf_counter() > self.due:
             self.write("running")
 
 

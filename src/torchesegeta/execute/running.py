@@ -22,7 +22,7 @@ from torchesegeta.execute.picture_drawing import draw_pictures
 from torchesegeta.execute.scoring import score_blanks, score_maps, score_tickets
 from torchesegeta.execute.tickets import Blueprint, Ticket
 from torchesegeta.jobs import Job, Task, jobs_for
-from torchesegeta.ledger import LOG, Record, check_folder
+from torchesegeta.ledger import LOG, Record, check_folder, stamp_of
 from torchesegeta.plan import Plan, PlannedImage, check_config, planned, threads, workers
 from torchesegeta.precise import run_precisely
 from torchesegeta.store import describe, describe_score, keep_model_grid, save_map, save_score, write_sidecar
@@ -105,7 +105,7 @@ def _blueprint(plan: Plan, identity: Record, devices: list[str]) -> Blueprint:
             "warnings": plan.warnings,
             "notes": list(config.notes),
         },
-        images=[image.name for image in plan.images],
+        images={image.name: image.files for image in plan.own},
         tickets=list(_tickets(plan)),
         blanks={task.label: _blanks(task) for job in plan.jobs for task in job.tasks} | score_blanks(plan),
         devices=devices,
@@ -116,7 +116,7 @@ def _blueprint(plan: Plan, identity: Record, devices: list[str]) -> Blueprint:
 
 def _tickets(plan: Plan) -> Iterator[Ticket]:
     passes: dict[tuple[str, ...], int] = {}
-    for image in plan.images:
+    for image in plan.own:
         for job in _jobs(plan, image):
             labels = tuple(task.label for task in job.tasks)
             if labels not in passes:
@@ -146,7 +146,7 @@ class _Worker:
     def __init__(self, plan: Plan, tell: Tell) -> None:
         self.plan, self.tell = plan, tell
         self.folder = plan.config.output
-        self.images = {image.name: image for image in plan.images}
+        self.images = {image.name: image for image in plan.own}
         self.present: tuple[Session, Drawing] | None = None
 
     def run(self, command: RunJob) -> None:
@@ -173,7 +173,8 @@ class _Worker:
         session = self.plan.session(self.images[name])
         with saying_what_to_try(session):
             _ = session.bound
-        drawing = Drawing(session, self.folder, self.plan.config.convention, self._tell_of_figure)
+        config = self.plan.config
+        drawing = Drawing(session, self.folder, config.convention, self._tell_of_figure, maps=config.figures)
         drawing.prediction()
         self.present = (session, drawing)
         self.tell({"kind": "prepared", "record": _describe(session, self.images[name])})
@@ -288,11 +289,13 @@ def _describe(session: Session, image: PlannedImage) -> Record:
     data = session.image
     return {
         "name": data.name,
+        "number": image.number,
         "path": [str(path) for path in image.config.path],
         "shape": list(data.shape),
         "channels": len(data.data),
         "spacing": list(data.spacing),
         "affine": data.affine.tolist() if data.affine is not None else None,
+        "stamps": {field: stamp_of(path) for field, path in image.files.items()},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,7 +60,7 @@ class Blueprint:
         folder: The run folder.
         identity: What makes the run what it is.
         about: What `run.json` says of the run before it has begun.
-        images: Their names, in order.
+        images: Their files by the paths of their fields, by their names, in order.
         tickets: All jobs.
         blanks: For each label the records of its maps, one per place, as they are where there is none.
         devices: One per worker.
@@ -70,7 +71,7 @@ class Blueprint:
     folder: Path
     identity: Record
     about: Record
-    images: list[str]
+    images: dict[str, dict[str, Path]]
     tickets: list[Ticket]
     blanks: dict[str, list[Record]]
     devices: list[str]
@@ -92,17 +93,20 @@ class Queue:
     def __init__(self, tickets: Iterable[Ticket], *, costly_first: bool) -> None:
         self.costly_first = costly_first
         self.waiting: dict[str, list[Ticket]] = {}
-        self.begun: set[str] = set()
         self.held: dict[str, list[Ticket]] = {}
         for ticket in tickets:
             place = self.waiting if ticket.kind == "maps" else self.held
             place.setdefault(ticket.image, []).append(ticket)
+        fresh = list(self.waiting)
         if costly_first:
             for tickets in self.waiting.values():
                 tickets.sort(key=lambda ticket: -ticket.passes)
+            fresh.sort(key=lambda image: -sum(ticket.passes for ticket in self.waiting[image]))
+        self.fresh = deque(fresh)
+        self.count = sum(map(len, [*self.waiting.values(), *self.held.values()]))
 
     def __len__(self) -> int:
-        return sum(map(len, [*self.waiting.values(), *self.held.values()]))
+        return self.count
 
     def release(self, busy: Collection[str]) -> None:
         """Scores are no longer held back once all maps of their image are there.
@@ -122,26 +126,32 @@ class Queue:
         image = present if present in self.waiting else self._image()
         if image is None:
             return None
-        self.begun.add(image)
+        self.count -= 1
         ticket = self.waiting[image].pop(0)
         if not self.waiting[image]:
             del self.waiting[image]
         return ticket
 
     def _image(self) -> str | None:
-        fresh = [image for image in self.waiting if image not in self.begun] or list(self.waiting)
-        if not fresh or not self.costly_first:
-            return fresh[0] if fresh else None
-        return max(fresh, key=lambda image: sum(ticket.passes for ticket in self.waiting[image]))
+        """An image that nobody has; else one with which help is wanted most."""
+        while self.fresh:
+            image = self.fresh.popleft()
+            if image in self.waiting:
+                return image
+        cost = {image: sum(ticket.passes for ticket in waiting) for image, waiting in self.waiting.items()}
+        return max(cost, key=lambda image: cost[image] * self.costly_first) if cost else None
 
     def put_back(self, tickets: Iterable[Ticket]) -> None:
         """Jobs that are to be tried again, next."""
         for ticket in reversed(list(tickets)):
+            self.count += 1
             self.waiting.setdefault(ticket.image, []).insert(0, ticket)
 
     def drop(self, image: str) -> list[Ticket]:
         """Take out the jobs of an image."""
-        return [*self.waiting.pop(image, []), *self.held.pop(image, [])]
+        dropped = [*self.waiting.pop(image, []), *self.held.pop(image, [])]
+        self.count -= len(dropped)
+        return dropped
 
     def clear(self) -> list[Ticket]:
         """Take out all jobs."""

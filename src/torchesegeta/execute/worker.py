@@ -18,7 +18,14 @@ from torchesegeta.execute.events import Command, Message
 from torchesegeta.execute.log import Level
 
 
-def work(config: str, level: Level, number: int, connection: Connection, log: Path | None = None) -> None:
+def work(
+    config: str,
+    level: Level,
+    number: int,
+    connection: Connection,
+    log: Path | None = None,
+    shard: str | None = None,
+) -> None:
     """Serve a coordinator; the entry point of the process.
 
     Args:
@@ -27,6 +34,7 @@ def work(config: str, level: Level, number: int, connection: Connection, log: Pa
         number: Which of the run's workers this is.
         connection: To the coordinator. When nobody listens any more, the process ends.
         log: What is logged to; None: the run's log.
+        shard: Which part of the images is run; None: what the config says.
     """
     _end_with_parent()
 
@@ -44,7 +52,7 @@ def work(config: str, level: Level, number: int, connection: Connection, log: Pa
         return command
 
     with closing(connection):
-        report_errors(Path(config), level, number, ask, tell, log)
+        report_errors(Path(config), level, number, ask, tell, log, shard)
 
 
 def report_errors(
@@ -54,6 +62,7 @@ def report_errors(
     ask: Callable[[], Command | None],
     tell: Callable[[Message], None],
     log: Path | None = None,
+    shard: str | None = None,
 ) -> None:
     """Serve, and tell what ends it too early: `refused` where it is the config's fault, else `broken`.
 
@@ -64,6 +73,7 @@ def report_errors(
         ask: Waits for a command; None: there is nothing more to do.
         tell: Gets every message.
         log: What is logged to; None: the run's log.
+        shard: Which part of the images is run; None: what the config says.
     """
     from torchesegeta.config import load_config
     from torchesegeta.errors import EsegetaError
@@ -78,7 +88,7 @@ def report_errors(
         tell(message)
 
     try:
-        serve(load_config(config), level, number, ask, note, log)
+        serve(load_config(config, shard), level, number, ask, note, log)
     except EsegetaError as error:
         tell({"kind": "broken" if planned else "refused", "text": str(error)})
     except MemoryError:

@@ -1,7 +1,7 @@
 """What a run folder says of itself: lock, manifest, `run.json`. Needs no torch, so whoever keeps it starts at once."""
 
 from torchesegeta.ledger.files import replacing
-from torchesegeta.ledger.ledger import LOG, SUMS, Ledger, check_folder, sha256_of
+from torchesegeta.ledger.ledger import LOG, SUMS, Ledger, check_folder
 from torchesegeta.ledger.records import (
     FINAL,
     MANIFEST,
@@ -16,6 +16,8 @@ from torchesegeta.ledger.records import (
     task_of,
     write_json,
 )
+from torchesegeta.ledger.shards import Shard, check_beside, in_order, read_records, read_runs, shards_in
+from torchesegeta.ledger.stamps import Stamp, is_changed, sha256_of, stamp_of
 from torchesegeta.ledger.tables import METRICS, write_table
 
 __all__ = [
@@ -30,12 +32,21 @@ __all__ = [
     "SUMS",
     "Ledger",
     "Record",
+    "Shard",
+    "Stamp",
+    "check_beside",
     "check_folder",
+    "in_order",
+    "is_changed",
     "key_of",
     "read_manifest",
+    "read_records",
     "read_run",
+    "read_runs",
     "replacing",
     "sha256_of",
+    "shards_in",
+    "stamp_of",
     "task_of",
     "write_table",
     "write_json",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import takewhile, zip_longest
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -16,6 +17,7 @@ from torchesegeta.errors import ConfigError, StoreError
 from torchesegeta.ledger.files import UNFINISHED, replacing
 from torchesegeta.ledger.records import (
     FINAL,
+    IMAGES,
     MANIFEST,
     RESULTS,
     RUN,
@@ -23,6 +25,7 @@ from torchesegeta.ledger.records import (
     SCORES,
     Record,
     key_of,
+    read_lines,
     read_manifest,
     read_run,
     task_of,
@@ -30,6 +33,8 @@ from torchesegeta.ledger.records import (
     to_line,
     write_json,
 )
+from torchesegeta.ledger.shards import check_beside
+from torchesegeta.ledger.stamps import sha256_of
 
 LOCK, LOG = ".lock", "log.txt"
 SUMS = {"values": "sha256", "arrays": "arrays_sha256"}
@@ -47,6 +52,7 @@ def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
         ConfigError: It is a file, or holds another run or other things.
         StoreError: It holds a damaged run.
     """
+    check_beside(folder)
     if (folder / RUN).is_file():
         _check_same(folder, read_run(folder).get("identity", {}), identity)
     elif folder.is_dir():
@@ -71,13 +77,17 @@ def _check_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any])
 class Ledger:
     """The manifest of a run folder, open for one writer; a context manager, which lets others write at its end.
 
+    Of its lines only those of images are kept in memory, for there may be many; of the others, where they begin.
+
     Attributes:
         folder: The run folder.
-        records: The manifest.
+        images: What is known of the images, by name.
     """
 
     folder: Path
-    records: dict[tuple[str, ...], Record] = field(default_factory=dict)
+    images: dict[str, Record] = field(default_factory=dict)
+    _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _starts: dict[tuple[str, str], int] = field(default_factory=dict)
     _lock: IO[str] | None = None
 
     @classmethod
@@ -110,19 +120,43 @@ class Ledger:
             path.unlink(missing_ok=True)
 
     def _keep(self) -> None:
-        """Read the manifest; keep what belongs to finished tasks."""
-        self.records = {key_of(record): record for record in read_manifest(self.folder)}
-        results: defaultdict[tuple[str, str], list[Record]] = defaultdict(list)
-        for record in self.records.values():
+        """Keep what belongs to finished tasks; images are kept in any case."""
+        self.images = {image["name"]: image for image in read_lines(self.folder / IMAGES) if "name" in image}
+        _rewrite(self.folder / IMAGES, self.images.values)
+        last: dict[tuple[str, ...], int] = {}
+        whole: dict[tuple[str, ...], tuple[tuple[str, str], bool]] = {}
+        closed: set[tuple[str, str]] = set()
+        for number, record in enumerate(read_manifest(self.folder)):
+            key = key_of(record)
+            last[key] = number
             if record["record"] in RESULTS:
-                results[task_of(record)].append(record)
-        done = {task for task in self.finished if all(map(self._is_whole, results[task]))}
+                whole[key] = task_of(record), self._is_whole(record)
+            elif record["record"] == "task":
+                closed.add(task_of(record))
+        done = closed - {task for task, is_whole in whole.values() if not is_whole}
         done = {(image, label) for image, label in done if (image, label.rpartition(SCORES)[2]) in done}
-        self.records = {key: r for key, r in self.records.items() if task_of(r) in done}
-        path, content = self.folder / MANIFEST, b"".join(map(to_line, self.records.values()))
-        if path.exists() and path.read_bytes() != content:
-            with replacing(path) as stream:
-                stream.write(content)
+        _rewrite(self.folder / MANIFEST, partial(self._kept, set(last.values()), done))
+        self._take_in()
+
+    def _kept(self, last: set[int], done: set[tuple[str, str]]) -> Iterator[Record]:
+        """The lines that are the last of their kind and belong to finished tasks."""
+        for number, record in enumerate(read_manifest(self.folder)):
+            if number in last and task_of(record) in done:
+                yield record
+
+    def _take_in(self) -> None:
+        """Note where the lines of each task begin, and how many there are of each kind."""
+        path, start, place = self.folder / MANIFEST, 0, 0
+        for record in read_lines(path):
+            place += len(to_line(record))
+            self._count(record, 1)
+            if record["record"] == "task":
+                self._starts[task_of(record)] = start
+                start = place
+
+    def _count(self, record: Record, by: int) -> None:
+        if record["record"] in RESULTS:
+            self._counts[record["record"], record["status"]] += by
 
     def __enter__(self) -> Ledger:
         return self
@@ -144,7 +178,15 @@ class Ledger:
 
         A task of scores needs the maps that it judged.
         """
-        return {(r["image"], r["label"]) for r in self.records.values() if r["record"] == "task"}
+        return set(self._starts)
+
+    def lines_of(self, image: str, label: str) -> list[Record]:
+        """The lines of a task, the one that closes it left out; none where it is not closed."""
+        start = self._starts.get((image, label))
+        if start is None:
+            return []
+        lines = takewhile(lambda record: record["record"] != "task", read_lines(self.folder / MANIFEST, start))
+        return list(lines)
 
     def _is_whole(self, record: Record) -> bool:
         """Whether a map or score has a final status, and its files are as they were written."""
@@ -161,16 +203,45 @@ class Ledger:
             StoreError: They cannot be written.
         """
         results = [record for record in records if record["record"] in RESULTS]
-        records = [*records, task_record(image, method, label, results)]
-        path = self.folder / MANIFEST
+        for earlier in self.lines_of(image, label):
+            self._count(earlier, -1)
+        start = self._append(MANIFEST, [*records, task_record(image, method, label, results)])
+        self._starts[image, label] = start
+        for record in records:
+            self._count(record, 1)
+
+    def describe(self, image: Record) -> None:
+        """Keep what is known of an image.
+
+        Args:
+            image: With its `name`.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        if self.images.get(image["name"]) != image:
+            self._append(IMAGES, [image])
+            self.images[image["name"]] = image
+
+    def _append(self, name: str, records: Iterable[Record]) -> int:
+        """Write lines; where the first begins, in bytes."""
+        path = self.folder / name
         try:
             with path.open("ab") as stream:
+                start = stream.tell()
                 stream.write(b"".join(map(to_line, records)))
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
             raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
-        self.records.update((key_of(record), record) for record in records)
+        return start
+
+    def clear(self) -> None:
+        """Remove the manifest."""
+        (self.folder / MANIFEST).unlink(missing_ok=True)
+        self._starts.clear()
+        self.images.clear()
+        self._counts.clear()
 
     def write_run(self, content: Mapping[str, Any]) -> None:
         """Write `run.json` whole.
@@ -182,12 +253,23 @@ class Ledger:
 
     def counts(self, kind: str = "map") -> dict[str, int]:
         """Number of maps, or of another kind of line, by status."""
-        statuses = [record["status"] for record in self.records.values() if record["record"] == kind]
-        return {status: statuses.count(status) for status in sorted(set(statuses))}
+        return {status: count for (one, status), count in sorted(self._counts.items()) if one == kind and count}
 
     def scores(self) -> list[Record]:
         """The lines of scores."""
-        return [record for record in self.records.values() if record["record"] == "score"]
+        lines = {key_of(record): record for record in read_manifest(self.folder) if record["record"] == "score"}
+        return list(lines.values())
+
+
+def _rewrite(path: Path, kept: Callable[[], Iterable[Record]]) -> None:
+    """Write the lines of a file that are kept, unless it holds just these."""
+    if not path.exists():
+        return
+    with path.open("rb") as stream:
+        same = all(one == other for one, other in zip_longest(stream, map(to_line, kept())))
+    if not same:
+        with replacing(path) as stream:
+            stream.writelines(map(to_line, kept()))
 
 
 def _take_lock(folder: Path) -> IO[str]:
@@ -205,9 +287,3 @@ def _take_lock(folder: Path) -> IO[str]:
         lock.close()
         raise StoreError(f"output: {str(folder)!r} cannot be locked: {error.strerror}") from error
     return lock
-
-
-def sha256_of(path: Path) -> str:
-    """The checksum of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

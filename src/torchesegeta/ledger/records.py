@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 RUN = "run.json"
 MANIFEST = "manifest.jsonl"
+IMAGES = "images.jsonl"
+"""A line per image that was read: its size, its place in space, its files."""
 SCHEMA = 1
 STATUSES: tuple[Status, ...] = ("ok", "partial", "failed", "timeout", "incompatible")
 FINAL: tuple[Status, ...] = ("ok", "partial", "incompatible")
@@ -68,20 +70,34 @@ def read_manifest(folder: Path) -> Iterator[Record]:
     Raises:
         StoreError: It cannot be read.
     """
-    path = folder / MANIFEST
+    return (record for record in read_lines(folder / MANIFEST) if "record" in record)
+
+
+def read_lines(path: Path, start: int = 0) -> Iterator[Record]:
+    """The JSON objects of a file, a line each, from a byte on; none where there is no file.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
     try:
-        lines = path.read_bytes().splitlines()
+        with path.open("rb") as stream:
+            stream.seek(start)
+            for line in stream:
+                record = _parsed(line)
+                if record is not None:
+                    yield record
     except FileNotFoundError:
         return
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}") from error
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and "record" in record:
-            yield record
+
+
+def _parsed(line: bytes) -> Record | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def read_run(folder: Path) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -24,10 +25,11 @@ def check_distinct(field: str, names: Sequence[str]) -> None:
         ConfigError: Two names are equal, or too much alike.
     """
     seen: dict[str, str] = {}
+    counts = Counter(names)
     for name in names:
         other = seen.setdefault(slug(name), name)
-        if names.count(name) > 1:
-            raise ConfigError(f"{field}: the name {name!r} stands {names.count(name)} times")
+        if counts[name] > 1:
+            raise ConfigError(f"{field}: the name {name!r} stands {counts[name]} times")
         if other != name:
             raise ConfigError(f"{field}: {other!r} and {name!r} would give files of the same name; change one")
 

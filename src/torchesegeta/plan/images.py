@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -18,10 +19,22 @@ from torchesegeta.types import Image
 
 @dataclass(frozen=True)
 class PlannedImage:
-    """An image of the config, under the name it has in the run."""
+    """An image of the config, under the name it has in the run.
+
+    Attributes:
+        name: In the run.
+        config: Its files.
+        number: Among the images of the config, from 0.
+    """
 
     name: str
     config: ImageConfig
+    number: int = 0
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Its files by the paths of their fields."""
+        return self.config.files(self.number)
 
 
 def name_images(config: RunConfig) -> list[PlannedImage]:
@@ -34,13 +47,14 @@ def name_images(config: RunConfig) -> list[PlannedImage]:
     for name, times in given.items():
         if times > 1:
             raise ConfigError(f"images: the name {name!r} stands {times} times; give each a name of its own")
-    names: list[str] = []
+    taken, planned = set(given), []
     for number, image in enumerate(config.images):
-        names.append(_name(number, image, {*names, *given}))
-    return [PlannedImage(name, image) for name, image in zip(names, config.images, strict=True)]
+        planned.append(PlannedImage(_name(number, image, taken), image, number))
+        taken.add(planned[-1].name)
+    return planned
 
 
-def _name(number: int, image: ImageConfig, taken: set[str]) -> str:
+def _name(number: int, image: ImageConfig, taken: Set[str]) -> str:
     try:
         if image.name is not None:
             return check_name(image.name)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -25,6 +25,7 @@ from torchesegeta.patches import image_dims
 from torchesegeta.plan.checks import check_class_names, check_dimensions, check_distinct, check_named_layers
 from torchesegeta.plan.images import PlannedImage, check_files, name_images, read_planned
 from torchesegeta.sweeps import (
+    ImageSet,
     LayerInfo,
     PrecisionError,
     Runner,
@@ -49,7 +50,7 @@ class Plan:
     Attributes:
         config: The config, paths resolved.
         runner: The model, ready.
-        images: In order.
+        images: In order, those of all shards.
         jobs: For each image.
         layers: Every layer of the model, in order of execution.
         first: Session of the first image that can be read and run, already bound by the probing pass.
@@ -79,22 +80,19 @@ class Plan:
         if image.name == self.first.image.name:
             return self.first
         session = _session(self.config, self.runner, self._read(image), keep_output=self.first.keep_output)
-        session.image_set, session.each_image = (lambda: self.image_set), self.each_image
+        session.image_set = self.image_set
         return session
 
     @cached_property
-    def image_set(self) -> list[Image]:
-        """Every image, for methods that need the set: read once, when the first of them asks.
+    def own(self) -> list[PlannedImage]:
+        """The images whose maps are made: all of them, or those of the shard."""
+        shard = self.config.shard
+        return [image for image in self.images if shard is None or shard.takes(image.number)]
 
-        Raises:
-            InputError: One cannot be read.
-        """
-        return [self._read(image) for image in self.images]
-
-    @property
-    def each_image(self) -> list[Callable[[], Image]]:
-        """Reads each image, for methods that need one after the other."""
-        return [partial(self._read, image) for image in self.images]
+    @cached_property
+    def image_set(self) -> ImageSet:
+        """Every image, also those of other shards, for methods that need the set."""
+        return ImageSet([image.name for image in self.images], lambda number: self._read(self.images[number]))
 
     def _read(self, image: PlannedImage) -> Image:
         if image.name == self.first.image.name:
@@ -161,6 +159,8 @@ def check_config(config: RunConfig) -> None:
     check_files(config)
     check_distinct("methods", labels)
     check_distinct("images", [image.name for image in name_images(config)])
+    if config.shard is not None and config.shard.number > len(config.images):
+        raise ConfigError(f"execution.shard: {str(config.shard)!r} has no image: there are {len(config.images)} in all")
     check_distinct("model.class_names", config.model.class_names)
     workers(config)
     if config.preprocess:
@@ -236,7 +236,7 @@ def planned(config: RunConfig, worker: int = 0) -> Iterator[Plan]:
             jobs = _lay_out(config, parsed, session, layers)
             plan = Plan(config, runner, images, jobs, layers, session, warnings, dims)
             plan.examinations = group_metrics(wanted_metrics(config))
-            session.image_set, session.each_image = (lambda: plan.image_set), plan.each_image
+            session.image_set = plan.image_set
             yield plan
 
 

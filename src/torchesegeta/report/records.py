@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from torchesegeta.ledger import read_manifest, read_run
+from torchesegeta.ledger import in_order, read_records, read_runs, shards_in
 
 Record: TypeAlias = Mapping[str, Any]
 
@@ -53,8 +53,9 @@ def read(folder: Path) -> Run:
     Raises:
         StoreError: It is none, or `run.json` is damaged.
     """
-    about = read_run(folder)
-    records = list(read_manifest(folder))
+    about = read_runs(folder)
+    records = list(read_records(folder))
+    records = in_order(records, about) if shards_in(folder) else records
     scores = _last(records, "score", ("image", "label", "layer", "target", "metric"))
     maps = [_with_scores(record, scores) for record in _last(records, "map", ("image", "label", "layer", "target"))]
     overviews = _last(records, "figure", ("kind", "image", "label", "layer", "target"))

@@ -18,7 +18,18 @@ from torch import Tensor
 
 from torchesegeta.errors import StoreError
 from torchesegeta.inputs import map_suffix, output_grid, read_map, to_file_grid, write_map
-from torchesegeta.ledger import SUMS, Record, key_of, read_manifest, read_run, replacing, sha256_of, write_json
+from torchesegeta.ledger import (
+    SUMS,
+    Record,
+    in_order,
+    key_of,
+    read_records,
+    read_runs,
+    replacing,
+    sha256_of,
+    shards_in,
+    write_json,
+)
 from torchesegeta.types import Attribution, Grid, Image, Score
 
 LONGEST = 64
@@ -171,9 +182,10 @@ def read_maps(folder: Path) -> list[Attribution]:
     Raises:
         StoreError: It is no run folder, or a file is missing or damaged.
     """
-    read_run(folder)
-    records = {key_of(record): record for record in read_manifest(folder) if record["record"] == "map"}
-    return [read_map_of(folder, record) for record in records.values()]
+    run = read_runs(folder)
+    records = {key_of(record): record for record in read_records(folder) if record["record"] == "map"}
+    ordered = in_order(records.values(), run) if shards_in(folder) else records.values()
+    return [read_map_of(folder, record) for record in ordered]
 
 
 def read_map_of(folder: Path, record: Mapping[str, Any]) -> Attribution:

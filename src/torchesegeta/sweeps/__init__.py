@@ -31,6 +31,7 @@ from torchesegeta.sweeps.gather import Gather, Gathered, Gatherer
 from torchesegeta.sweeps.gradient import Gradient
 from torchesegeta.sweeps.grids import Grids
 from torchesegeta.sweeps.guided_path import GuidedPath
+from torchesegeta.sweeps.image_set import ImageSet
 from torchesegeta.sweeps.independent import Coins, Replicated
 from torchesegeta.sweeps.layers import LayerInfo, default_layer, layer_by_default, probe_layers
 from torchesegeta.sweeps.mask import Mask, OneOut
@@ -68,6 +69,7 @@ __all__ = [
     "Gather",
     "Gathered",
     "Gatherer",
+    "ImageSet",
     "Gradient",
     "Grids",
     "GuidedPath",

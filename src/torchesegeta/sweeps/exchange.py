@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from torchesegeta.draws import generator
-from torchesegeta.errors import IncompatibleError
+from torchesegeta.errors import IncompatibleError, InputError
 from torchesegeta.features import Features, Regions
 from torchesegeta.sweeps.mask import Design, MaskPoints, Sources
 
@@ -34,19 +34,19 @@ class Exchange(Design):
         """See `Design.points`.
 
         Raises:
-            IncompatibleError: There is one image only, or their shapes differ.
+            IncompatibleError: There is one image only.
         """
-        if len(sources.images) < 2:
+        if sources.images is None or len(sources.images) < 2:
             raise IncompatibleError("features are exchanged between images: explain a list of at least two")
-        shapes = {tuple(other.shape) for other in sources.images}
-        if len(shapes) > 1:
-            raise IncompatibleError(f"features are exchanged between images of one shape; these have {sorted(shapes)}")
         return _Exchange(image, self, sources)
 
 
 class _Exchange(MaskPoints):
+    """The image with one feature of another image each. An image that cannot be read gives none: the next one does."""
+
     def __init__(self, image: Tensor, design: Exchange, sources: Sources) -> None:
-        self.image, self.sources = image, sources
+        assert sources.images is not None, "held by the design"
+        self.image, self.images, self.position, self.key = image, sources.images, sources.position, sources.key
         self.regions: Regions = design.features.resolve(image)
         self.weigh_equally(self.regions.count * design.permutations, image)
 
@@ -55,6 +55,20 @@ class _Exchange(MaskPoints):
 
     def _exchanged(self, index: int) -> Tensor:
         assert self.regions is not None
-        images = self.sources.images
-        donor = images[(self.sources.position - shift_at(len(images), self.sources.key, index)) % len(images)]
+        donor = self._donor(shift_at(len(self.images), self.key, index))
         return self.regions.remove(self.image, donor.to(self.image), index % self.regions.count)
+
+    def _donor(self, shift: int) -> Tensor:
+        """(C, *spatial) of the image that many places before, or of the next before it that can be read."""
+        count = len(self.images)
+        for place in (*range(shift, count), *range(1, shift)):
+            number = (self.position - place) % count
+            try:
+                donor = self.images[number]
+            except InputError:
+                continue
+            if donor.data.shape != self.image.shape:
+                shapes = sorted({tuple(self.image.shape), tuple(donor.data.shape)})
+                raise IncompatibleError(f"features are exchanged between images of one shape; these have {shapes}")
+            return donor.data
+        raise IncompatibleError("features are exchanged between images, and no other one can be read")

@@ -124,7 +124,7 @@ def gather(
 
 def count_images(sweep: Gather, session: Session) -> int:
     """How many images the sweep runs over."""
-    return len(session.each_image) if sweep.whole_set else 1
+    return len(session.image_set) if sweep.whole_set else 1
 
 
 def _gatherers(readers: Readers) -> Iterator[Gatherer]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchesegeta.baselines import ZERO, Baseline
 from torchesegeta.features import Features, Regions
 from torchesegeta.sweeps.base import Points, Sweep
+from torchesegeta.sweeps.image_set import ImageSet
 from torchesegeta.sweeps.sums import TargetSums
 
 
@@ -22,13 +23,13 @@ class Sources:
 
     Attributes:
         activations: (C, *layer), of the design's layers as far as they could be recorded.
-        images: (C, *spatial) each: the images of the set, the explained one included.
+        images: The images of the set, the explained one included; None: it is alone.
         position: Of the explained one among them.
         key: Names the run's seed, whatever the image.
     """
 
     activations: Mapping[str, Tensor] = field(default_factory=dict)
-    images: Sequence[Tensor] = ()
+    images: ImageSet | None = None
     position: int = 0
     key: str = ""
 

@@ -28,7 +28,8 @@ def mask_points(sweep: Mask, session: Session, requests: Sequence[Request]) -> M
         IncompatibleError: No masks can be made.
     """
     activations = usable_activations(sweep, session, session.data, requests) if sweep.layers else {}
-    images, position = session.companions() if sweep.design.needs_set else ([], 0)
+    images = session.image_set if sweep.design.needs_set else None
+    position = 0 if images is None else images.numbers[session.image.name]
     sources = Sources(activations, images, position, key=str(session.seed))
     return sweep.points(session.data, session.key, sources)
 

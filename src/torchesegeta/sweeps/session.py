@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from math import prod
 
 import torch
@@ -15,6 +14,7 @@ from torchesegeta.errors import IncompatibleError, ModelError
 from torchesegeta.patches import Patches
 from torchesegeta.rules import Rule
 from torchesegeta.sweeps.chunks import Chunks
+from torchesegeta.sweeps.image_set import ImageSet
 from torchesegeta.sweeps.patch_runner import PatchRunner, check_extras
 from torchesegeta.sweeps.runner import Runner
 from torchesegeta.sweeps.scratch import Scratch
@@ -35,8 +35,7 @@ class Session:
         target: Bound at the first pass over the unperturbed image.
         seed: Of the run.
         chunk_size: Points at once; None chooses.
-        image_set: Gives all images of the run, this one included; None: it is alone.
-        each_image: Reads each of these images, one at a time; None: it is alone.
+        image_set: All images of the run, this one included; None: it is alone.
         keep_output: Whether `output` is kept, for rules to be checked against it.
         patches: How the image is run patch by patch; None: as a whole.
         scratch: Makes the volumes that patches are added up in; None: in memory, while there is enough.
@@ -65,8 +64,7 @@ class Session:
         *,
         seed: int = 0,
         chunk_size: int | None = None,
-        image_set: Callable[[], Sequence[Image]] | None = None,
-        each_image: Sequence[Callable[[], Image]] | None = None,
+        image_set: ImageSet | None = None,
         keep_output: bool = True,
         patches: Patches | None = None,
         scratch: Scratch | None = None,
@@ -86,8 +84,7 @@ class Session:
             check_extras(image)
             self.runner = PatchRunner.over(runner, self.tiling, chunk_size, self.scratch)
         self.rules_score = True
-        self.image_set = image_set
-        self.each_image = [lambda: image] if each_image is None else each_image
+        self.image_set = ImageSet.of([image]) if image_set is None else image_set
         self.prediction: Tensor | None = None
         self.channels = 0
         self.reach: dict[int, frozenset[int]] = {}
@@ -97,18 +94,13 @@ class Session:
         self._scores: dict[Precision, Tensor] = {}
         self._scored: dict[tuple[Precision, str], Tensor] = {}
 
-    def companions(self) -> tuple[list[Tensor], int]:
-        """Data of all images of the set, and the place of this one among them."""
-        images = list(self.image_set()) if self.image_set is not None else [self.image]
-        return [image.data for image in images], [image.name for image in images].index(self.image.name)
-
     def beside(self, number: int) -> Session:
         """The session of an image of the set, this one's own where it is this image; nobody else holds it.
 
         Raises:
             InputError: It cannot be read.
         """
-        image = self.each_image[number]()
+        image = self.image_set.read(number)
         if image.name == self.image.name:
             return self
         return Session(
@@ -272,8 +264,7 @@ class Session:
             self.target,
             seed=self.seed,
             chunk_size=self.chunk_size,
-            image_set=partial(_with, self.image_set, image) if self.image_set is not None else None,
-            each_image=self.each_image,
+            image_set=self.image_set.instead(image),
             keep_output=False,
             patches=self.patches,
             scratch=self.scratch,
@@ -321,8 +312,3 @@ class Session:
             raise IncompatibleError(
                 "a voxel count is piecewise constant, its gradient is zero: use a mask method, or leave out 'count'"
             )
-
-
-def _with(others: Callable[[], Sequence[Image]], image: Image) -> list[Image]:
-    """A set of images, with another in place of the one of its name."""
-    return [image if other.name == image.name else other for other in others()]

@@ -31,14 +31,15 @@ class RayCluster:
     Args:
         path: The config file, whose executor is Ray.
         level: The least that is logged.
+        shard: Which part of the images is run, as '3/16'; None: what the config says.
 
     Raises:
         ConfigError: The config is wrong, Ray is not installed, or the cluster cannot be reached or has no place
             for a worker.
     """
 
-    def __init__(self, path: Path, level: Level) -> None:
-        config = load_config(path)
+    def __init__(self, path: Path, level: Level, shard: str | None = None) -> None:
+        config = load_config(path, shard)
         executor = config.execution.executor
         assert isinstance(executor, RayExecutor), "held by the caller"
         _need_ray()
