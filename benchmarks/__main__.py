@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from benchmarks.datasets import dataset_rows
 from benchmarks.local import local_rows
 from benchmarks.masks import bare_rows, class_rows, peer_rows, target_rows
 from benchmarks.memory import memory_rows
@@ -42,6 +43,7 @@ SECTIONS: dict[str, Callable[[int, bool], Iterable[Row]]] = {
     "patches": patch_rows,
     "startup": startup_rows,
     "workers": worker_rows,
+    "datasets": dataset_rows,
 }
 """Each takes the number of interleaved pairs of short passes and whether it is only to show that it runs."""
 

@@ -34,8 +34,8 @@ def esegeta(*arguments: object) -> Result:
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs happen in this process."""
 
-    def here(config: Path, listen: Listener, *, level: Level) -> Outcome:
-        return execute(config, listen, level=level, hire=lambda number: WorkerThread(config, number, level))
+    def here(config: Path, listen: Listener, *, level: Level, shard: str | None) -> Outcome:
+        return execute(config, listen, level=level, hire=lambda number: WorkerThread(config, number, level, shard))
 
     monkeypatch.setattr(console, "execute", here)
 
@@ -136,6 +136,13 @@ def test_the_table_tells_how_much_is_done_and_who_is_at_what(recorded: tuple[Con
     assert bars.table.tasks[0].completed == 25 and not bars.table.tasks[1].visible
     recorded[0].print(bars.table.get_renderable())
     assert "cuda:0" in recorded[1]()
+
+
+def test_a_shard_has_its_own_folder_and_the_report_takes_all(project: Project, here: None) -> None:
+    config = project.config(images={"glob": "[ab].nii.gz"}, methods=["saliency"])
+    assert [esegeta("run", config, "--shard", shard).exit_code for shard in ("1/2", "2/2")] == [0, 0]
+    assert esegeta("report", project.output).stdout == f"{project.output}/report.html\n"
+    assert "write '3/16'" in esegeta("run", config, "--shard", "3/2").stderr
 
 
 def test_a_quiet_run_says_only_what_goes_wrong(project: Project, here: None) -> None:

@@ -101,7 +101,7 @@ class Attributions(Sequence[Attribution]):
 
 
 def load(folder: Path | str) -> Attributions:
-    """Open the maps of a run, or of `Attributions.save`.
+    """Open the maps of a run, of all its shards together, or of `Attributions.save`; warns where a shard is missing.
 
     Returns:
         The maps as the files hold them: on the grid of the image's file, layer maps on their layer's.

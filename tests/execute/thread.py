@@ -22,9 +22,9 @@ class WorkerThread:
 
     blameless = False
 
-    def __init__(self, config: Path, number: int, level: Level = "info") -> None:
+    def __init__(self, config: Path, number: int, level: Level = "info", shard: str | None = None) -> None:
         self._ours, self._theirs = Pipe()
-        self._thread = threading.Thread(target=self._work, args=(config, level, number), daemon=True)
+        self._thread = threading.Thread(target=self._work, args=(config, level, number, shard), daemon=True)
         self.ended = False
         self.death = "the worker ended"
 
@@ -49,9 +49,9 @@ class WorkerThread:
         self._ours.close()
         self._thread.join()
 
-    def _work(self, config: Path, level: Level, number: int) -> None:
+    def _work(self, config: Path, level: Level, number: int, shard: str | None) -> None:
         try:
-            report_errors(config, level, number, self._ask, self._tell)
+            report_errors(config, level, number, self._ask, self._tell, shard=shard)
         except Gone:
             pass
         finally:

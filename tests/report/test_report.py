@@ -170,3 +170,22 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
 def test_the_registry_is_the_catalogue_unless_another_is_given(tmp_path: Path) -> None:
     page = Reader(write_report(write_run(tmp_path, [record()])).read_text(encoding="utf-8"))
     assert "Saliency" in page.text
+
+
+def test_of_very_many_images_the_first_are_shown(tmp_path: Path) -> None:
+    records = [record(method, image=f"i{n}", seconds=2.0) for n in range(3000) for method in CATALOGUE]
+    records[-1] |= {"status": "failed", "reason": "the file is cut off"}
+    page = read(write_run(tmp_path / "run", records, config={"images": [{"path": f"i{n}"} for n in range(3000)]}))
+    assert "3,000 images. Figures and the table of maps show 1666 of them, the first: i0 to i1665." in page.text
+    assert "8999 ok" in page.text and "1 failed" in page.text and "the file is cut off" in page.text
+    assert "Saliency 3000 – 2 s" in page.text and "Grad-CAM 2999 1 2 s" in page.text
+    assert "i1665" in page.text and "and 2950 more; all are in run.json" in page.text
+    assert len(page.all("tr")) < 5100
+
+
+def test_many_figures_are_those_of_the_first_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchesegeta.report.write.FIGURES", 3)
+    files = write_figure(tmp_path / "run", "figures/one.png")
+    records = [record(method, image=image, files=files) for image in "abcd" for method in ("saliency", "layer_gradcam")]
+    page = read(write_run(tmp_path / "run", records))
+    assert "show 1 of them, the first: a." in page.text and len(page.all("img")) == 2

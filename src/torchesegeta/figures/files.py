@@ -41,7 +41,7 @@ def save(figure: Figure, path: Path | str, *, dpi: int = RESOLUTION) -> Path:
     if ending not in METADATA:
         raise StoreError(unknown("figure format", ending, METADATA))
     settings = {"svg.fonttype": "none", "svg.hashsalt": "torchesegeta", "pdf.fonttype": 42}
-    with replacing(path) as stream, matplotlib.rc_context(settings):
+    with replacing(path, durable=False) as stream, matplotlib.rc_context(settings):
         figure.savefig(stream, format=ending[1:], dpi=dpi, metadata=METADATA[ending])
     return path
 
@@ -54,6 +54,6 @@ def save_pixels(pixels: Array, path: Path) -> Path:
     """
     from PIL import Image
 
-    with replacing(path) as stream:
+    with replacing(path, durable=False) as stream:
         Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "PNG")
     return path

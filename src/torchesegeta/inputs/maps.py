@@ -51,7 +51,7 @@ def write_map(path: Path, values: NDArray[np.floating[Any]], grid: Grid) -> None
     if not path.name.endswith(map_suffix(grid)):
         raise InputError(f"{path.name}: a map on this grid is a {map_suffix(grid)} file")
     numbers = np.ascontiguousarray(values, dtype=np.float32)
-    with replacing(path) as stream:
+    with replacing(path, durable=False) as stream:
         if map_suffix(grid) == ".tif":
             _write_tiff(stream, numbers)
         else:

@@ -16,7 +16,7 @@ from torchesegeta.ledger.records import (
     task_of,
     write_json,
 )
-from torchesegeta.ledger.shards import Shard, check_beside, in_order, read_records, read_runs, shards_in
+from torchesegeta.ledger.shards import Shard, check_beside, in_order, missing_of, read_records, read_runs, shards_in
 from torchesegeta.ledger.stamps import Stamp, is_changed, sha256_of, stamp_of
 from torchesegeta.ledger.tables import METRICS, write_table
 
@@ -39,6 +39,7 @@ __all__ = [
     "in_order",
     "is_changed",
     "key_of",
+    "missing_of",
     "read_manifest",
     "read_records",
     "read_run",

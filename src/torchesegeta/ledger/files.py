@@ -16,8 +16,13 @@ UNFINISHED = ".part-*"
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A stream to a temporary file beside `path`, which takes that name when all is on the disk.
+def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+    """A stream to a temporary file beside `path`, which takes that name when all is written.
+
+    Args:
+        path: The final name; its folder is made.
+        durable: Whether the file is on the disk by then, and so outlasts a power cut too. That takes some milliseconds,
+            which many small files that are checked when a run is resumed had better not wait for.
 
     Raises:
         StoreError: The file cannot be written; nothing is left of it, and what had the name before is untouched.
@@ -27,8 +32,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("xb") as stream:
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         os.replace(part, path)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or f'{error}; is the disk full?'}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ from torchesegeta.ledger.shards import check_beside
 from torchesegeta.ledger.stamps import sha256_of
 
 LOCK, LOG = ".lock", "log.txt"
+OFTEN = 1.0
+"""Seconds of lines that a power cut may cost."""
 SUMS = {"values": "sha256", "arrays": "arrays_sha256"}
 """Where a record holds the SHA-256 of its files."""
 
@@ -88,6 +91,7 @@ class Ledger:
     images: dict[str, Record] = field(default_factory=dict)
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     _starts: dict[tuple[str, str], int] = field(default_factory=dict)
+    _synced: float = 0.0
     _lock: IO[str] | None = None
 
     @classmethod
@@ -191,7 +195,7 @@ class Ledger:
     def _is_whole(self, record: Record) -> bool:
         """Whether a map or score has a final status, and its files are as they were written."""
         files = record.get("files", {})
-        if record["status"] not in FINAL or not all((self.folder / name).is_file() for name in files.values()):
+        if record["status"] not in FINAL or not all(_holds_something(self.folder / name) for name in files.values()):
             return False
         sums = {kind: record[name] for kind, name in SUMS.items() if kind in files}
         return all(sha256_of(self.folder / files[kind]) == known for kind, known in sums.items())
@@ -231,7 +235,9 @@ class Ledger:
                 start = stream.tell()
                 stream.write(b"".join(map(to_line, records)))
                 stream.flush()
-                os.fsync(stream.fileno())
+                if time.monotonic() - self._synced > OFTEN:
+                    os.fsync(stream.fileno())
+                    self._synced = time.monotonic()
         except OSError as error:
             raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
         return start
@@ -259,6 +265,14 @@ class Ledger:
         """The lines of scores."""
         lines = {key_of(record): record for record in read_manifest(self.folder) if record["record"] == "score"}
         return list(lines.values())
+
+
+def _holds_something(path: Path) -> bool:
+    """Whether a file is there, and is not what a power cut leaves of one."""
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _rewrite(path: Path, kept: Callable[[], Iterable[Record]]) -> None:

@@ -117,11 +117,11 @@ def read_run(folder: Path) -> Record:
     return content
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON whole, or not at all.
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Write JSON whole, or not at all; see `replacing`.
 
     Raises:
         StoreError: It cannot be written.
     """
-    with replacing(path) as stream:
+    with replacing(path, durable=durable) as stream:
         stream.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False).encode() + b"\n")

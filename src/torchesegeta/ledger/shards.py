@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,7 +109,7 @@ def read_runs(folder: Path) -> Record:
         "started": min(str(run.get("started")) for run in runs.values()),
         "finished": max((str(run["finished"]) for run in runs.values() if run.get("finished")), default=None),
         "seconds": sum(run.get("seconds", 0) for run in runs.values()),
-        "warnings": [*_missing(shards), *dict.fromkeys(w for run in runs.values() for w in run.get("warnings", ()))],
+        "warnings": [*missing_of(shards), *dict.fromkeys(w for run in runs.values() for w in run.get("warnings", ()))],
         "images": sorted(images, key=lambda image: int(image.get("number", 0))),
     }
 
@@ -119,8 +119,10 @@ def _state(states: Sequence[str]) -> str:
     return next((state for state in ("running", "interrupted") if state in states), "finished")
 
 
-def _missing(shards: dict[Shard, Path]) -> list[str]:
-    """What is said of shards that are not there."""
+def missing_of(shards: Mapping[Shard, Path]) -> list[str]:
+    """What is said of shards that are not there; nothing where all are, or there are none."""
+    if not shards:
+        return []
     count = next(iter(shards)).count
     missing = sorted(set(range(1, count + 1)) - {shard.number for shard in shards})
     if not missing:

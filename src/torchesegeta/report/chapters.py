@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,10 @@ from torchesegeta.report.records import STATUSES, Record, Run, is_drawn, is_pict
 
 KINDS = {"layer_strip": "layer by layer", "target_panel": "target by target"}
 """Figures of several maps, by kind, as a title says it."""
+
+
+MOST_NAMES = 200
+"""How many maps are listed of those that a warning or a reason holds for."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +124,7 @@ def chapter_anchor(label: str) -> str:
 
 def anchor(run: Run, record: Record) -> str:
     """A name for links; numbers keep maps apart that slugs would not."""
-    pool = run.overviews if record["record"] == "figure" else run.maps
-    number = next(n for n, other in enumerate(pool) if other is record)
-    return f"{record['record']}-{number}"
+    return f"{record['record']}-{run.numbers[id(record)]}"
 
 
 def warnings(run: Run, catalogue: Catalogue) -> list[Remark]:
@@ -145,7 +148,38 @@ def _grouped(pairs: Iterable[tuple[str, Record]], catalogue: Catalogue) -> list[
     groups: dict[str, list[str]] = {}
     for text, record in pairs:
         groups.setdefault(text, []).append(words.name_of(record, info(catalogue, record["method"]).title))
-    return [Remark(text, tuple(maps)) for text, maps in groups.items()]
+    return [Remark(text, _some(maps)) for text, maps in groups.items()]
+
+
+def _some(names: list[str]) -> tuple[str, ...]:
+    """Names, and how many there are besides."""
+    more = len(names) - MOST_NAMES
+    return tuple(names) if more <= 0 else (*names[:MOST_NAMES], f"and {more} more")
+
+
+@dataclass(frozen=True)
+class Share:
+    """How a method fared over all images: its maps by status, and the mean seconds of those that are there."""
+
+    title: str
+    counts: Mapping[str, int]
+    seconds: float | None
+
+
+def shares(run: Run, catalogue: Catalogue) -> list[Share]:
+    """Every method of a run."""
+    found: dict[str, list[Record]] = {}
+    for record in run.maps:
+        found.setdefault(str(record["label"]), []).append(record)
+    return [_share(label, records, catalogue) for label, records in found.items()]
+
+
+def _share(label: str, records: list[Record], catalogue: Catalogue) -> Share:
+    method = str(records[0]["method"])
+    statuses = [str(record["status"]) for record in records]
+    seconds = [float(record["seconds"]) for record in records if record["status"] == "ok" and record.get("seconds")]
+    title = entitled(info(catalogue, method), label, method).title
+    return Share(title, Counter(statuses), sum(seconds) / len(seconds) if seconds else None)
 
 
 def counts(run: Run) -> list[tuple[str, int, str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,6 +13,8 @@ from torchesegeta.ledger import in_order, read_records, read_runs, shards_in
 
 Record: TypeAlias = Mapping[str, Any]
 
+PLACE = ("image", "label", "layer", "target")
+"""What tells maps apart."""
 NEEDED = {
     "map": ("method", "label", "image", "status"),
     "figure": ("kind", "label", "image"),
@@ -44,6 +48,31 @@ class Run:
     maps: tuple[Record, ...]
     overviews: tuple[Record, ...]
 
+    @cached_property
+    def images(self) -> tuple[str, ...]:
+        """Names of the images that there are maps of, in order."""
+        return tuple(dict.fromkeys(str(record["image"]) for record in self.maps))
+
+    @cached_property
+    def numbers(self) -> dict[int, int]:
+        """The number of each record among those of its kind, by its identity."""
+        return {id(record): n for pool in (self.maps, self.overviews) for n, record in enumerate(pool)}
+
+    def first(self, figures: int, rows: int) -> Run:
+        """The run of the first images alone: as many as have so many figures and maps together, one in any case."""
+        drawn = Counter(str(r["image"]) for r in (*self.maps, *self.overviews) if is_drawn(r))
+        listed = Counter(str(record["image"]) for record in self.maps)
+        kept: set[str] = set()
+        for image in self.images:
+            figures, rows = figures - drawn[image], rows - listed[image]
+            if kept and min(figures, rows) < 0:
+                break
+            kept.add(image)
+        if len(kept) == len(self.images):
+            return self
+        maps = tuple(record for record in self.maps if str(record["image"]) in kept)
+        return replace(self, maps=maps, overviews=tuple(r for r in self.overviews if str(r["image"]) in kept))
+
 
 def read(folder: Path) -> Run:
     """Read a run folder.
@@ -56,8 +85,11 @@ def read(folder: Path) -> Run:
     about = read_runs(folder)
     records = list(read_records(folder))
     records = in_order(records, about) if shards_in(folder) else records
-    scores = _last(records, "score", ("image", "label", "layer", "target", "metric"))
-    maps = [_with_scores(record, scores) for record in _last(records, "map", ("image", "label", "layer", "target"))]
+    scores: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for score in _last(records, "score", (*PLACE, "metric")):
+        if isinstance(score.get("value"), (int, float)):
+            scores.setdefault(_place(score), {})[str(score["metric"])] = score["value"]
+    maps = [_with_scores(record, scores.get(_place(record), {})) for record in _last(records, "map", PLACE)]
     overviews = _last(records, "figure", ("kind", "image", "label", "layer", "target"))
     return Run(folder, about, tuple(maps), tuple(overviews))
 
@@ -68,13 +100,11 @@ def _last(records: Iterable[Record], kind: str, key: tuple[str, ...]) -> list[Re
     return list({tuple(str(r.get(name)) for name in key): r for r in whole}.values())
 
 
-def _with_scores(record: Record, scores: Iterable[Record]) -> Record:
-    place = ("image", "label", "layer", "target")
-    own = {
-        str(score["metric"]): score["value"]
-        for score in scores
-        if isinstance(score.get("value"), (int, float)) and all(score.get(k) == record.get(k) for k in place)
-    }
+def _place(record: Record) -> tuple[Any, ...]:
+    return tuple(record.get(name) for name in PLACE)
+
+
+def _with_scores(record: Record, own: Record) -> Record:
     return {**record, "measures": {**(record.get("measures") or {}), **own}}
 
 

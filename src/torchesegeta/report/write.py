@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 NAME = "report.html"
+FIGURES, ROWS = 400, 5000
+"""Figures and maps that are shown; of more, those of the first images."""
+MOST_IMAGES = 50
+"""Images of the config that are listed."""
 
 
 def write_report(run: Path | str, *, catalogue: Catalogue | None = None) -> Path:
@@ -43,7 +47,8 @@ def write_report(run: Path | str, *, catalogue: Catalogue | None = None) -> Path
 
 def render(run: Run, catalogue: Catalogue) -> str:
     """The report as HTML."""
-    about, album = run.about, chapters.album_of(run)
+    about, shown = run.about, run.first(FIGURES, ROWS)
+    album = chapters.album_of(shown)
     return (
         _environment()
         .get_template("report.html")
@@ -54,13 +59,24 @@ def render(run: Run, catalogue: Catalogue) -> str:
             counts=chapters.counts(run),
             warnings=chapters.warnings(run, catalogue),
             reasons=chapters.reasons(run, catalogue),
-            rows=chapters.rows(run, catalogue),
-            families=chapters.families(run, catalogue, album),
-            learnt=learnt.chapter(run, catalogue, album),
-            config=json.dumps(about.get("config"), ensure_ascii=False, indent=2),
+            shown=shown,
+            shares=chapters.shares(run, catalogue) if shown is not run else (),
+            rows=chapters.rows(shown, catalogue),
+            families=chapters.families(shown, catalogue, album),
+            learnt=learnt.chapter(shown, catalogue, album),
+            config=json.dumps(_shortened(about.get("config")), ensure_ascii=False, indent=2),
             words=words,
         )
     )
+
+
+def _shortened(config: Any) -> Any:
+    """The config with the first of many images."""
+    images = config.get("images") if isinstance(config, dict) else None
+    if not isinstance(images, list) or len(images) <= MOST_IMAGES:
+        return config
+    rest = f"and {len(images) - MOST_IMAGES} more; all are in run.json"
+    return {**config, "images": [*images[:MOST_IMAGES], rest]}
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from torchesegeta.ledger import (
     Record,
     in_order,
     key_of,
+    missing_of,
     read_records,
     read_runs,
     replacing,
@@ -145,7 +147,7 @@ def write_sidecar(folder: Path, record: Record) -> None:
         StoreError: It cannot be written.
     """
     if "sidecar" in record["files"]:
-        write_json(folder / record["files"]["sidecar"], record)
+        write_json(folder / record["files"]["sidecar"], record, durable=False)
 
 
 def write_values(stem: Path, values: NDArray[np.float32], grid: Grid | None) -> Path:
@@ -156,7 +158,7 @@ def write_values(stem: Path, values: NDArray[np.float32], grid: Grid | None) -> 
     """
     if grid is None:
         path = stem.with_name(stem.name + ".npy")
-        with replacing(path) as stream:
+        with replacing(path, durable=False) as stream:
             np.save(stream, values, allow_pickle=False)
         return path
     path = stem.with_name(stem.name + map_suffix(grid))
@@ -171,20 +173,24 @@ def write_arrays(stem: Path, arrays: Mapping[str, Tensor]) -> Path:
         StoreError: It cannot be written.
     """
     path = stem.with_name(stem.name + ".safetensors")
-    with replacing(path) as stream:
+    with replacing(path, durable=False) as stream:
         stream.write(safetensors.numpy.save({n: array.contiguous().numpy() for n, array in arrays.items()}))
     return path
 
 
 def read_maps(folder: Path) -> list[Attribution]:
-    """The maps of a run, or of `Attributions.save`, as the files hold them.
+    """The maps of a run, of all its shards, or of `Attributions.save`, as the files hold them.
+
+    Warns where a shard is missing.
 
     Raises:
         StoreError: It is no run folder, or a file is missing or damaged.
     """
-    run = read_runs(folder)
+    run, shards = read_runs(folder), shards_in(folder)
+    for text in missing_of(shards):
+        warnings.warn(text, stacklevel=3)
     records = {key_of(record): record for record in read_records(folder) if record["record"] == "map"}
-    ordered = in_order(records.values(), run) if shards_in(folder) else records.values()
+    ordered = in_order(records.values(), run) if shards else records.values()
     return [read_map_of(folder, record) for record in ordered]
 
 
