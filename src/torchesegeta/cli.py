@@ -141,14 +141,14 @@ def evaluate(
 
 @app.command()
 def layers(config: ConfigArgument, as_json: JsonOption = False) -> None:
-    """List the layers of a config's model: names, shapes, parameters."""
+    """List the layers of a config's model, whatever layers and methods it names: names, shapes, parameters."""
     with _speaking():
         from torchesegeta.config import load_config
         from torchesegeta.overview import layer_rows, print_layers
-        from torchesegeta.plan import on_this_machine, planned
+        from torchesegeta.plan import on_this_machine, probed
 
-        with planned(on_this_machine(load_config(config))) as planned_run:
-            rows = layer_rows(planned_run)
+        with probed(on_this_machine(load_config(config))) as (runner, found):
+            rows = layer_rows(runner.model, found)
         _print_json(rows) if as_json else print_layers(rows)
 
 

@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+from torch import nn
 
 from torchesegeta.errors import ConfigError, unknown
 from torchesegeta.jobs import Job
@@ -18,6 +19,7 @@ from torchesegeta.methods import Method, methods
 from torchesegeta.metrics import Metric, metrics
 from torchesegeta.models import format_of
 from torchesegeta.plan import Plan, estimate, workers
+from torchesegeta.sweeps import LayerInfo
 
 Row = dict[str, Any]
 
@@ -126,13 +128,13 @@ def bounds(schema: Row) -> str:
     return ", ".join(limits or [str(v) for v in schema.get("enum", [])])
 
 
-def layer_rows(plan: Plan) -> list[Row]:
+def layer_rows(model: nn.Module, layers: Iterable[LayerInfo]) -> list[Row]:
     """The model's layers, in order of execution.
 
     Raises:
         IncompatibleError: The model's format shows none.
     """
-    format_of(plan.runner.model).need_layers()
+    format_of(model).need_layers()
     return [
         {
             "name": info.name,
@@ -141,7 +143,7 @@ def layer_rows(plan: Plan) -> list[Row]:
             "calls": info.calls,
             "parameters": info.parameters,
         }
-        for info in plan.layers
+        for info in layers
     ]
 
 

@@ -2,7 +2,7 @@
 
 from torchesegeta.plan.estimate import Estimate, estimate
 from torchesegeta.plan.images import PlannedImage, name_images
-from torchesegeta.plan.plan import Plan, check_config, on_this_machine, planned, threads, workers
+from torchesegeta.plan.plan import Plan, check_config, on_this_machine, planned, probed, threads, workers
 
 __all__ = [
     "Estimate",
@@ -13,6 +13,7 @@ __all__ = [
     "name_images",
     "on_this_machine",
     "planned",
+    "probed",
     "threads",
     "workers",
 ]

@@ -1,8 +1,10 @@
-"""What a plan will cost: a pass like those of its sweeps is run, timed and measured."""
+"""What a plan will cost: the beginning of every job is run and timed, and a pass like its own is measured."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 
@@ -11,13 +13,16 @@ from torch import Tensor
 
 from torchesegeta.errors import ModelError
 from torchesegeta.jobs import Job
-from torchesegeta.plan.plan import Plan
-from torchesegeta.sweeps import NEEDS_BACKWARD, NEEDS_LAYER, NEEDS_SCORE, Read, Session
+from torchesegeta.plan.plan import Plan, workers
+from torchesegeta.plan.trial import try_job
+from torchesegeta.sweeps import NEEDS_BACKWARD, NEEDS_LAYER, NEEDS_SCORE, Contrast, Mask, Read, Session
 from torchesegeta.sweeps.capture import LayerName
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.memory import PeakMemory
 from torchesegeta.sweeps.remedies import remedy
 
+LONG = 30.0
+"""Seconds that a trial may take, as far as is known beforehand."""
 WORTH_REPEATING = 1.0
 """Seconds below which a measurement is repeated, since the first passes of a process are slower."""
 FLOAT = 4
@@ -32,7 +37,8 @@ class Estimate:
 
     Attributes:
         passes: Forward and backward passes, of single points; of patches, where images are run patch by patch.
-        seconds: Wall time of these passes; without reading images, drawing and writing.
+        seconds: Wall time of these passes, with the threads that a worker has; without reading images, drawing and
+            writing. A job that may stop early, when it knows enough, may take less.
         memory: Bytes at the peak, rather too many than too few, to be held against `peak_memory_bytes` in the
             manifest: on a CPU of the whole process, of which Python, PyTorch and drawing take some 0.7 GiB; on a GPU
             what PyTorch allocates there. It holds weights, the activations kept for the backward pass, gradients,
@@ -61,24 +67,59 @@ def estimate(plan: Plan) -> list[tuple[Job, Estimate]]:
     """
     costs: dict[tuple[int, bool], _Cost] = {}
     results = []
-    for job in plan.jobs:
-        reads = [task.method.reads_at(place) for task in job.tasks for place in task.places]
-        backward = any(r & NEEDS_BACKWARD for r in reads)
-        most = plan.count(job.sweep) * (1 if plan.first.tiling is None else plan.first.tiling.count)
-        kind = (max(1, min(plan.first.piece.chunks().size, most)), backward)
-        if kind not in costs:
-            costs[kind] = _measure(plan.first, *kind)
-        results.append((job, _estimate(plan, job, costs[kind], kind[0])))
+    with _threads_of_a_worker(plan):
+        for job in plan.jobs:
+            reads = [task.method.reads_at(place) for task in job.tasks for place in task.places]
+            backward = any(r & NEEDS_BACKWARD for r in reads)
+            most = plan.count(job.sweep) * (1 if plan.first.tiling is None else plan.first.tiling.count)
+            kind = (max(1, min(plan.first.piece.chunks().size, most)), backward)
+            if kind not in costs:
+                costs[kind] = _measure(plan.first, *kind)
+            results.append((job, _estimate(plan, job, costs[kind], kind[0])))
     return results
+
+
+@contextmanager
+def _threads_of_a_worker(plan: Plan) -> Iterator[None]:
+    """The processor's threads are shared out among the workers."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before // len(workers(plan.config))))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _estimate(plan: Plan, job: Job, cost: _Cost, chunk: int) -> Estimate:
     bound = plan.first.bound
     targets = len(bound.names) - len(bound.incompatible)
-    passes = plan.passes(job)
-    seconds = passes["forward"] * cost.forward + passes["backward"] * cost.backward
+    passes, seconds = _passes_and_seconds(plan, job, cost, chunk)
     drawing = DRAWING if plan.runner.device.type == "cpu" else 0
     return Estimate(passes, seconds, cost.peak + _records(plan, job, chunk) + _maps(plan, job, targets) + drawing)
+
+
+def _passes_and_seconds(plan: Plan, job: Job, cost: _Cost, chunk: int) -> tuple[dict[str, int], float]:
+    """By a trial; where that would take long by itself, or tells nothing, by the passes that are planned."""
+    passes = plan.passes(job)
+    seconds = passes["forward"] * cost.forward + passes["backward"] * cost.backward
+    if seconds > LONG and seconds * _share_of_a_chunk(plan, job, chunk) > LONG:
+        return passes, seconds
+    runs = 2 if plan.config.agreement and job.half_safe else 1
+    trial = try_job(job, plan.first)
+    if trial is None:
+        return passes, seconds
+    if trial.nudged and isinstance(job.sweep, Contrast):
+        patches = 1 if plan.first.tiling is None else plan.first.tiling.count
+        passes = {**passes, "forward": passes["forward"] + len(job.sweep.origins) * patches}
+    counted = passes if trial.passes is None else {kind: runs * count for kind, count in trial.passes.items()}
+    return counted, runs * trial.seconds
+
+
+def _share_of_a_chunk(plan: Plan, job: Job, chunk: int) -> float:
+    """Of all points of a job's first sweep; those of patches may be run before the first chunk is over."""
+    points = plan.count(job.sweep)
+    at_once = points if isinstance(job.sweep, Mask) and plan.first.tiling is not None else chunk
+    return min(1.0, 2 * at_once / max(1, points))
 
 
 def _records(plan: Plan, job: Job, chunk: int) -> int:

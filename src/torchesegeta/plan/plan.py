@@ -225,19 +225,39 @@ def planned(config: RunConfig, worker: int = 0) -> Iterator[Plan]:
     """
     check_config(config)
     parsed, images = parse_methods(config.methods), name_images(config)
+    with _ready(config, worker) as (runner, dims, warnings), runner.at(config.precision):
+        session, layers, problems = _probe_first(config, parsed, runner, images, dims)
+        warnings += [f"images[{number}] cannot be used: {problem}" for number, problem in enumerate(problems)]
+        jobs = _lay_out(config, parsed, session, layers)
+        plan = Plan(config, runner, images, jobs, layers, session, warnings, dims)
+        plan.examinations = group_metrics(wanted_metrics(config))
+        session.image_set = plan.image_set
+        yield plan
+
+
+@contextmanager
+def probed(config: RunConfig) -> Iterator[tuple[Runner, list[LayerInfo]]]:
+    """The model, ready, and its layers, whatever methods and layers the config names.
+
+    Raises:
+        ConfigError: Something else in the config does not exist or does not fit.
+        InputError: No image can be used.
+        ModelError: The model cannot be built or loaded, or cannot run any image.
+    """
+    check_files(config)
+    with _ready(config, 0) as (runner, dims, _):
+        _, layers, _ = _probe_first(config, (), runner, name_images(config), dims)
+        yield runner, layers
+
+
+@contextmanager
+def _ready(config: RunConfig, worker: int) -> Iterator[tuple[Runner, int | None, list[str]]]:
+    """The model on a worker's device, its spatial axes where it tells, and what a user should know of it."""
     device = torch_device(workers(config)[worker])
     model, warnings = _load(config)
-    dims = image_dims(config.patches, model_dims(model))
     with prepared(model, device, config.seed) as ready:
         runner = Runner(ready, device, config.model.info, config.model.output)
-        with runner.at(config.precision):
-            session, layers, problems = _probe_first(config, parsed, runner, images, dims)
-            warnings += [f"images[{number}] cannot be used: {problem}" for number, problem in enumerate(problems)]
-            jobs = _lay_out(config, parsed, session, layers)
-            plan = Plan(config, runner, images, jobs, layers, session, warnings, dims)
-            plan.examinations = group_metrics(wanted_metrics(config))
-            session.image_set = plan.image_set
-            yield plan
+        yield runner, image_dims(config.patches, model_dims(model)), warnings
 
 
 def _load(config: RunConfig) -> tuple[nn.Module, list[str]]:

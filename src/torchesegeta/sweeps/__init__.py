@@ -27,6 +27,7 @@ from torchesegeta.sweeps.coalitions import Coalitions, Permutations
 from torchesegeta.sweeps.contrast import Contrast
 from torchesegeta.sweeps.engine import count_points, run_sweep
 from torchesegeta.sweeps.exchange import Exchange
+from torchesegeta.sweeps.foreign import Foreign
 from torchesegeta.sweeps.gather import Gather, Gathered, Gatherer
 from torchesegeta.sweeps.gradient import Gradient
 from torchesegeta.sweeps.grids import Grids
@@ -66,6 +67,7 @@ __all__ = [
     "Ends",
     "Exchange",
     "FlatError",
+    "Foreign",
     "Gather",
     "Gathered",
     "Gatherer",

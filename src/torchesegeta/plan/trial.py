@@ -1,0 +1,176 @@
+"""Jobs tried on the first image for a moment, to tell what all of them will take."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from torchesegeta.errors import EsegetaError
+from torchesegeta.jobs import Job
+from torchesegeta.precise import run_precisely
+from torchesegeta.sweeps import Contrast, Foreign, Optimise, Session
+
+SHORT = 0.5
+"""Seconds below which a job is tried again, since the first passes of a kind are slower."""
+ENOUGH = 3.0
+"""Seconds after which a trial stops at the end of a chunk, though it has seen one only."""
+FEW, MORE = 1, 3
+"""Steps that pictures are changed by in two trials: their difference tells what a step takes."""
+NOISE = "baseline_noise"
+"""The measure that tells that a nudged baseline was run too."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a job will take, judged by its beginning.
+
+    Attributes:
+        seconds: Of all its sweeps.
+        passes: Forward and backward passes, where they were counted; None: as they were planned.
+        nudged: Whether nudged baselines are run too, which only the model's operations tell.
+    """
+
+    seconds: float
+    passes: dict[str, int] | None = None
+    nudged: bool = False
+
+
+class _Enough(BaseException):
+    """Enough was seen; no `except Exception` on the way keeps it."""
+
+
+@dataclass
+class _Beginning:
+    """What was seen of a job.
+
+    Attributes:
+        whole: Whether it is to be seen to its end, unless that takes long.
+        marks: Seconds since the beginning, and points done, at the end of each chunk of the present sweep.
+        total: Points of that sweep.
+        ended: Whether it came to its end.
+        seconds: What was seen took.
+        passes: Forward and backward passes that were made.
+        nudged: See `Trial`.
+    """
+
+    whole: bool
+    begun: float = field(default_factory=time.perf_counter)
+    marks: list[tuple[float, int]] = field(default_factory=list)
+    total: int = 0
+    ended: bool = False
+    seconds: float = 0.0
+    passes: dict[str, int] = field(default_factory=dict)
+    nudged: bool = False
+
+    def progress(self, done: int, total: int) -> None:
+        """A chunk is over."""
+        now = time.perf_counter() - self.begun
+        if self.marks and done <= self.marks[-1][1]:
+            self.marks.clear()  # the next sweep
+        self.marks.append((now, done))
+        self.total, self.seconds = total, now
+        if 0 < done < total and (now > ENOUGH or (len(self.marks) > 1 and not self.whole)):
+            raise _Enough
+
+    @property
+    def foreseen(self) -> float:
+        """Seconds to the end: the first chunk with all that comes before it, and as many as are left like the last."""
+        if self.ended:
+            return self.seconds
+        (first, done), (last, later) = self.marks[0], self.marks[-1]
+        a_point = (last - first) / (later - done) if later > done else first / done
+        return first + (self.total - done) * a_point
+
+
+def try_job(job: Job, session: Session) -> Trial | None:
+    """Run the beginning of a job: two chunks, or all of it where there are no more.
+
+    Args:
+        job: The job.
+        session: The image; its target is bound.
+
+    Returns:
+        What all of it will take; None where the beginning does not tell.
+    """
+    if any(isinstance(sweep, Foreign) for sweep in job.sweeps):
+        return None
+    with _silent():
+        if any(isinstance(sweep, Optimise) for sweep in job.sweeps):
+            return _try_pictures(job, session)
+        return _try_points(job, session)
+
+
+def _try_points(job: Job, session: Session) -> Trial | None:
+    sweep, times = job.sweep, 1
+    if isinstance(sweep, Contrast):  # whose end, which takes passes of its own, is to be seen
+        job, times = replace(job, sweep=replace(sweep, origins=sweep.origins[:1])), len(sweep.origins)
+    seen = _begin(job, session)
+    if seen is not None and seen.seconds < SHORT:
+        seen = _begin(job, session) or seen
+    return None if seen is None else Trial(seen.foreseen * times, nudged=seen.nudged)
+
+
+def _try_pictures(job: Job, session: Session) -> Trial | None:
+    """All pictures with a few steps, and with some more: how many they are and of what size need not be known."""
+    few = _begin(_with_steps(job, FEW), session, whole=True)
+    if few is None:
+        return None
+    steps = max(sweep.steps for sweep in job.sweeps if isinstance(sweep, Optimise))
+    more = _begin(_with_steps(job, MORE), session, whole=True) if few.ended and steps > FEW else None
+    if more is None or not more.ended:
+        return Trial(few.seconds, few.passes) if few.ended and steps == FEW else _scaled(more or few, more, steps)
+    times = (steps - FEW) / (MORE - FEW)
+    passes = {kind: count + round(times * (more.passes[kind] - count)) for kind, count in few.passes.items()}
+    return Trial(few.seconds + times * max(0.0, more.seconds - few.seconds), passes)
+
+
+def _scaled(seen: _Beginning, more: _Beginning | None, steps: int) -> Trial | None:
+    """By the share of all steps that were made."""
+    if not seen.marks or not seen.marks[-1][1]:
+        return None
+    all_steps = seen.total * steps / (FEW if more is None else MORE)
+    share = all_steps / seen.marks[-1][1]
+    return Trial(seen.seconds * share, {kind: round(count * share) for kind, count in seen.passes.items()})
+
+
+def _with_steps(job: Job, steps: int) -> Job:
+    first, *further = (
+        replace(sweep, steps=min(steps, sweep.steps)) if isinstance(sweep, Optimise) else sweep for sweep in job.sweeps
+    )
+    return replace(job, sweep=first, further=tuple(further))
+
+
+def _begin(job: Job, session: Session, *, whole: bool = False) -> _Beginning | None:
+    """Run a job until enough was seen; None where it makes no map."""
+    before, seen = session.runner.passes.copy(), _Beginning(whole)
+    try:
+        maps = list(run_precisely(job, session, seen.progress))
+    except _Enough:
+        maps = None
+    except EsegetaError:
+        return None
+    if maps is not None:
+        if not any(one.has_map for one in maps):
+            return None
+        seen.ended, seen.seconds = True, max(one.seconds for one in maps)
+        seen.nudged = any(NOISE in one.measures for one in maps)
+    if session.runner.device.type == "cuda":
+        torch.cuda.synchronize(session.runner.device)
+    seen.passes = session.runner.passes.since(before)
+    return seen
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """What goes wrong in a trial goes wrong in the run, and is said there."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
