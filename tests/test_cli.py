@@ -71,7 +71,19 @@ def test_layers_and_plan_as_text(project: Project) -> None:
     assert "Integrated gradients" in esegeta("methods", "integrated_gradients").stdout
 
 
-@pytest.mark.parametrize("command", ["plan", "layers", "run"])
+def test_layers_are_listed_whatever_a_config_names(project: Project) -> None:
+    config = project.config(methods=["saliancy"], layers=["encc"], target=99)
+    assert "act#0 … act#1" in esegeta("layers", config).stdout
+
+
+def test_a_plan_names_all_sweeps_of_a_job(project: Project) -> None:
+    methods = [{"name": "layer_visualization", "filter": "all", "steps": 2}]
+    (job,) = json.loads(esegeta("plan", project.config(methods=methods), "--json").stdout)["jobs"]
+    assert job["sweep"] == "Gradient + Optimise"
+    assert job["passes"]["backward"] == 2 * 4, "enc has four channels"
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
 def test_a_wrong_config_ends_with_2(project: Project, here: None, command: str) -> None:
     result = esegeta(command, project.config(methods=["saliancy"]))
     assert result.exit_code == 2

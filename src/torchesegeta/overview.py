@@ -19,7 +19,7 @@ from torchesegeta.methods import Method, methods
 from torchesegeta.metrics import Metric, metrics
 from torchesegeta.models import format_of
 from torchesegeta.plan import Plan, estimate, workers
-from torchesegeta.sweeps import LayerInfo
+from torchesegeta.sweeps import LayerInfo, Sweep
 
 Row = dict[str, Any]
 
@@ -46,7 +46,7 @@ def describe_method(method: type[Method]) -> Row:
         "family": method.family,
         "summary": method.summary(),
         "source": method.source,
-        "sweep": type(method().sweeps()[0]).__name__,
+        "sweep": names_of(method().sweeps()),
         "spatial_dims": list(method.spatial_dims),
         "schema": method.model_json_schema(),
     }
@@ -84,6 +84,11 @@ def print_metric(name: str, row: Row) -> None:
     better = f"; {row['better']} is better" if row["better"] else ""
     _show(Text(f"{name}: {row['title']}", "bold"), row["summary"], f"Source: {row['source']}; {row['span']}{better}")
     _show_fields(row["schema"])
+
+
+def names_of(sweeps: Iterable[Sweep]) -> str:
+    """The kinds of sweeps that are run one after the other: "Gradient + Optimise"."""
+    return " + ".join(dict.fromkeys(type(sweep).__name__ for sweep in sweeps))
 
 
 def print_methods(rows: dict[str, Row]) -> None:
@@ -163,8 +168,8 @@ def plan_rows(plan: Plan) -> Row:
     costs = estimate(plan)
     jobs: list[Row] = [
         {
-            "sweep": type(job.sweep).__name__,
-            "specification": repr(job.sweep),
+            "sweep": names_of(job.sweeps),
+            "specification": "; ".join(map(repr, job.sweeps)),
             "methods": [task.label for task in job.tasks],
             "places": sum(len(task.places) for task in job.tasks),
             "passes": cost.passes,

@@ -131,6 +131,14 @@ class Method(Strict, ABC):
         """Whether `seeds` compares shares of what the whole layer holds; see `Sample.masses`."""
         return False
 
+    def pictures_of(self, channels: int | None) -> int | None:
+        """How many pictures it makes of a layer, for plans; None: as many as its sweep says.
+
+        Args:
+            channels: Of the layer, where they are known.
+        """
+        return None
+
     def in_image_space(self, layer: str | None) -> bool:
         """Whether the map at a place lies on the image's grid."""
         return layer is None

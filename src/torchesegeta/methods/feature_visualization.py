@@ -103,6 +103,12 @@ class FeatureVisualization(PictureMethod):
         optimise = self.optimise(self.pictures)
         return (optimise,) if self.of == "class" else (Gradient(), optimise)
 
+    def pictures_of(self, channels: int | None) -> int | None:
+        """See `Method.pictures_of`."""
+        chosen = self.channels
+        features = channels if chosen == "all" else len(chosen) if isinstance(chosen, tuple) else 1
+        return None if features is None else features * self.pictures
+
     def painted(self) -> Parameterisation:
         """See `PictureMethod.painted`."""
         own = super().painted()

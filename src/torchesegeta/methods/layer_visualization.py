@@ -56,6 +56,10 @@ class LayerVisualization(LayerMethod):
         optimise = Optimise(self.steps, painting, Optimiser("adam", self.learning_rate), pictures=filters)
         return (Gradient(), optimise) if self.filter == "all" else (optimise,)
 
+    def pictures_of(self, channels: int | None) -> int | None:
+        """See `Method.pictures_of`."""
+        return None if channels is None else len(self._filters(channels))
+
     def in_image_space(self, layer: str | None) -> bool:
         """True: it is an image."""
         return True

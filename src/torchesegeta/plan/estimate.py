@@ -15,7 +15,7 @@ from torchesegeta.errors import ModelError
 from torchesegeta.jobs import Job
 from torchesegeta.plan.plan import Plan, workers
 from torchesegeta.plan.trial import try_job
-from torchesegeta.sweeps import NEEDS_BACKWARD, NEEDS_LAYER, NEEDS_SCORE, Contrast, Mask, Read, Session
+from torchesegeta.sweeps import NEEDS_BACKWARD, NEEDS_LAYER, NEEDS_SCORE, Contrast, Mask, Optimise, Read, Session
 from torchesegeta.sweeps.capture import LayerName
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.memory import PeakMemory
@@ -104,19 +104,22 @@ def _passes_and_seconds(plan: Plan, job: Job, cost: _Cost, chunk: int) -> tuple[
     seconds = passes["forward"] * cost.forward + passes["backward"] * cost.backward
     if seconds > LONG and seconds * _share_of_a_chunk(plan, job, chunk) > LONG:
         return passes, seconds
-    runs = 2 if plan.config.agreement and job.half_safe else 1
     trial = try_job(job, plan.first)
+    if trial is not None and plan.config.agreement and job.half_safe:
+        with plan.runner.at("float32"):
+            trial = trial.and_then(try_job(job, plan.first))
     if trial is None:
         return passes, seconds
     if trial.nudged and isinstance(job.sweep, Contrast):
         patches = 1 if plan.first.tiling is None else plan.first.tiling.count
         passes = {**passes, "forward": passes["forward"] + len(job.sweep.origins) * patches}
-    counted = passes if trial.passes is None else {kind: runs * count for kind, count in trial.passes.items()}
-    return counted, runs * trial.seconds
+    return trial.passes or passes, trial.seconds
 
 
 def _share_of_a_chunk(plan: Plan, job: Job, chunk: int) -> float:
     """Of all points of a job's first sweep; those of patches may be run before the first chunk is over."""
+    if any(isinstance(sweep, Optimise) for sweep in job.sweeps):
+        return 0.0  # a trial of pictures ends at the first step that is late
     points = plan.count(job.sweep)
     at_once = points if isinstance(job.sweep, Mask) and plan.first.tiling is not None else chunk
     return min(1.0, 2 * at_once / max(1, points))

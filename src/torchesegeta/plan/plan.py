@@ -27,6 +27,7 @@ from torchesegeta.plan.images import PlannedImage, check_files, name_images, rea
 from torchesegeta.sweeps import (
     ImageSet,
     LayerInfo,
+    Optimise,
     PrecisionError,
     Runner,
     Session,
@@ -37,8 +38,10 @@ from torchesegeta.sweeps import (
     prepared,
     probe_layers,
 )
+from torchesegeta.sweeps.capture import LayerName
 from torchesegeta.sweeps.remedies import saying_what_to_try
 from torchesegeta.sweeps.scratch import Scratch
+from torchesegeta.targets import parse_target
 from torchesegeta.tasks import Wanted, make_tasks, need_default_layer, parse_methods
 from torchesegeta.types import Image
 
@@ -105,7 +108,7 @@ class Plan:
         return {kind: runs * count for kind, count in self._passes_once(job).items()}
 
     def _passes_once(self, job: Job) -> dict[str, int]:
-        bound = self.first.bound
+        bound, job = self.first.bound, self._pictured(job)
         targets, counts = len(bound.names) - len(bound.incompatible), [self.count(sweep) for sweep in job.sweeps]
         if self.first.tiling is None or job.at_patch_size:
             return job.passes(targets, counts)
@@ -137,6 +140,21 @@ class Plan:
         scored = [wanted.metric for wanted in examination.metrics if isinstance(wanted.metric, ScoreMetric)]
         maps = len(labels) * len(self.first.bound.names)
         return sum(metric.points * (maps if metric.guided else 1) for metric in scored)
+
+    def _pictured(self, job: Job) -> Job:
+        """A job with the number of pictures that its layers' channels make."""
+        channels = {info.name: info.shapes[0][0] for info in self.layers if info.shapes}
+        made = [
+            task.method.pictures_of(channels.get(LayerName.parse(place or "").module))
+            for task in job.tasks
+            for place in task.places
+        ]
+        known = [count for count in made if count is not None]
+        if not known:
+            return job
+        mean = max(1, round(sum(known) / len(known)))
+        first, *further = (replace(s, pictures=mean) if isinstance(s, Optimise) else s for s in job.sweeps)
+        return replace(job, sweep=first, further=tuple(further))
 
     def count(self, sweep: Sweep) -> int:
         """Points of a sweep over the first image; 0 where none can be made."""
@@ -237,7 +255,7 @@ def planned(config: RunConfig, worker: int = 0) -> Iterator[Plan]:
 
 @contextmanager
 def probed(config: RunConfig) -> Iterator[tuple[Runner, list[LayerInfo]]]:
-    """The model, ready, and its layers, whatever methods and layers the config names.
+    """The model, ready, and its layers, whatever target, methods and layers the config names.
 
     Raises:
         ConfigError: Something else in the config does not exist or does not fit.
@@ -245,6 +263,7 @@ def probed(config: RunConfig) -> Iterator[tuple[Runner, list[LayerInfo]]]:
         ModelError: The model cannot be built or loaded, or cannot run any image.
     """
     check_files(config)
+    config = config.model_copy(update={"target": parse_target(None)})
     with _ready(config, 0) as (runner, dims, _):
         _, layers, _ = _probe_first(config, (), runner, name_images(config), dims)
         yield runner, layers

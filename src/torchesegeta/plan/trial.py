@@ -15,11 +15,13 @@ from torchesegeta.jobs import Job
 from torchesegeta.precise import run_precisely
 from torchesegeta.sweeps import Contrast, Foreign, Optimise, Session
 
-SHORT = 0.5
+SHORT = 1.5
 """Seconds below which a job is tried again, since the first passes of a kind are slower."""
 ENOUGH = 3.0
 """Seconds after which a trial stops at the end of a chunk, though it has seen one only."""
-FEW, MORE = 1, 3
+MOST = 8
+"""Baselines that a contrast is tried with."""
+FEW, MORE = 1, 4
 """Steps that pictures are changed by in two trials: their difference tells what a step takes."""
 NOISE = "baseline_noise"
 """The measure that tells that a nudged baseline was run too."""
@@ -39,6 +41,15 @@ class Trial:
     passes: dict[str, int] | None = None
     nudged: bool = False
 
+    def and_then(self, other: Trial | None) -> Trial | None:
+        """Both, one after the other."""
+        if other is None:
+            return None
+        both = None
+        if self.passes is not None and other.passes is not None:
+            both = {kind: count + other.passes[kind] for kind, count in self.passes.items()}
+        return Trial(self.seconds + other.seconds, both, self.nudged or other.nudged)
+
 
 class _Enough(BaseException):
     """Enough was seen; no `except Exception` on the way keeps it."""
@@ -56,16 +67,18 @@ class _Beginning:
         seconds: What was seen took.
         passes: Forward and backward passes that were made.
         nudged: See `Trial`.
+        barred: Whether all its maps are incompatible with the image.
     """
 
     whole: bool
-    begun: float = field(default_factory=time.perf_counter)
+    begun: float = field(default_factory=lambda: time.perf_counter())
     marks: list[tuple[float, int]] = field(default_factory=list)
     total: int = 0
     ended: bool = False
     seconds: float = 0.0
     passes: dict[str, int] = field(default_factory=dict)
     nudged: bool = False
+    barred: bool = False
 
     def progress(self, done: int, total: int) -> None:
         """A chunk is over."""
@@ -106,25 +119,24 @@ def try_job(job: Job, session: Session) -> Trial | None:
 
 
 def _try_points(job: Job, session: Session) -> Trial | None:
-    sweep, times = job.sweep, 1
+    sweep, times = job.sweep, 1.0
     if isinstance(sweep, Contrast):  # whose end, which takes passes of its own, is to be seen
-        job, times = replace(job, sweep=replace(sweep, origins=sweep.origins[:1])), len(sweep.origins)
+        job = replace(job, sweep=replace(sweep, origins=sweep.origins[:MOST]))
+        times = len(sweep.origins) / min(MOST, len(sweep.origins))
     seen = _begin(job, session)
-    if seen is not None and seen.seconds < SHORT:
-        seen = _begin(job, session) or seen
-    return None if seen is None else Trial(seen.foreseen * times, nudged=seen.nudged)
+    return None if seen is None else Trial(seen.foreseen * times, seen.passes if seen.barred else None, seen.nudged)
 
 
 def _try_pictures(job: Job, session: Session) -> Trial | None:
     """All pictures with a few steps, and with some more: how many they are and of what size need not be known."""
     few = _begin(_with_steps(job, FEW), session, whole=True)
-    if few is None:
-        return None
+    if few is None or few.barred:
+        return None if few is None else Trial(few.seconds, few.passes)
     steps = max(sweep.steps for sweep in job.sweeps if isinstance(sweep, Optimise))
     more = _begin(_with_steps(job, MORE), session, whole=True) if few.ended and steps > FEW else None
     if more is None or not more.ended:
         return Trial(few.seconds, few.passes) if few.ended and steps == FEW else _scaled(more or few, more, steps)
-    times = (steps - FEW) / (MORE - FEW)
+    times = (steps - FEW) / (min(MORE, steps) - FEW)
     passes = {kind: count + round(times * (more.passes[kind] - count)) for kind, count in few.passes.items()}
     return Trial(few.seconds + times * max(0.0, more.seconds - few.seconds), passes)
 
@@ -146,7 +158,13 @@ def _with_steps(job: Job, steps: int) -> Job:
 
 
 def _begin(job: Job, session: Session, *, whole: bool = False) -> _Beginning | None:
-    """Run a job until enough was seen; None where it makes no map."""
+    """Run a job until enough was seen, twice where that is soon; None where it fails."""
+    seen = _begin_once(job, session, whole=whole)
+    again = _begin_once(job, session, whole=whole) if seen is not None and seen.seconds < SHORT else None
+    return again if again is not None and seen is not None and again.foreseen < seen.foreseen else seen
+
+
+def _begin_once(job: Job, session: Session, *, whole: bool) -> _Beginning | None:
     before, seen = session.runner.passes.copy(), _Beginning(whole)
     try:
         maps = list(run_precisely(job, session, seen.progress))
@@ -155,7 +173,8 @@ def _begin(job: Job, session: Session, *, whole: bool = False) -> _Beginning | N
     except EsegetaError:
         return None
     if maps is not None:
-        if not any(one.has_map for one in maps):
+        seen.barred = all(one.status == "incompatible" for one in maps)
+        if not seen.barred and not any(one.has_map for one in maps):
             return None
         seen.ended, seen.seconds = True, max(one.seconds for one in maps)
         seen.nudged = any(NOISE in one.measures for one in maps)
