@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from torchesegeta.config import EvaluationConfig, ExecutionConfig, ImageConfig, ModelConfig, RunConfig
+from torchesegeta.datasets import CsvSet, GlobSet
 from torchesegeta.executors import LocalExecutor, RayExecutor
 from torchesegeta.methods import methods
 from torchesegeta.metrics import metrics
@@ -21,6 +22,14 @@ ENTRIES = """An entry of `methods` is a name, or `{"name": …}` with the method
 Every method takes two fields more: `label`, its name in this run, needed where a method stands twice; and `timeout_s`,
 the seconds it may take for an image. Pictures and estimates keep what they have when the time is over, other maps are
 `timeout`."""
+PATTERN = """One image for each file. Other texts may hold `{name}`, the file's name without its ending, `{folder}`,
+its folder, `{parent}`, the name of that folder, and `{1}`, `{2}`, …, what the wildcards of `glob` stand for:
+
+```json
+{"glob": "imagesTr/*_0000.nii.gz", "channels": ["imagesTr/{1}_0001.nii.gz"], "label": "labelsTr/{1}.nii.gz"}
+```"""
+TABLE = """One image for each row. Paths in a table are relative to it; columns other than these are left alone."""
+WORDS: dict[type[Strict], str] = {RunConfig: ENTRIES, GlobSet: PATTERN, CsvSet: TABLE}
 MADE = "<!-- Made by `make docs` from the code; changes here are lost. -->\n\n"
 
 
@@ -93,7 +102,9 @@ def config_page() -> str:
     parts: list[tuple[str, type[Strict]]] = [
         ("The run", RunConfig),
         ("`model`", ModelConfig),
-        ("`images[]`", ImageConfig),
+        ("`images[]`: an image", ImageConfig),
+        ("`images[]`: files that match a pattern", GlobSet),
+        ("`images[]`: a table", CsvSet),
         ("`patches`", Patches),
         ("`evaluation`", EvaluationConfig),
         ("`execution`", ExecutionConfig),
@@ -106,8 +117,7 @@ def config_page() -> str:
     ]
     for title, model in parts:
         lines += [f"## {title}", "", *_fields(model.model_json_schema(by_alias=True))]
-        if model is RunConfig:
-            lines += [ENTRIES, ""]
+        lines += [WORDS[model], ""] if model in WORDS else []
     return MADE + "\n".join(lines)
 
 

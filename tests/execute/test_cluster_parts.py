@@ -170,7 +170,7 @@ def test_nodes_that_would_make_other_maps_are_refused(tmp_path: Path) -> None:
 
     def plan(checkpoint: str, torch: str) -> Blueprint:
         identity, about = {"files": {"model.checkpoint": checkpoint}}, {"versions": {"torch": torch}}
-        return Blueprint(tmp_path / "run", identity, about, [], [], {}, [], None, [])
+        return Blueprint(tmp_path / "run", identity, about, {}, [], {}, [], None, [])
 
     kept.received(plan("1f", "2.13"), "node1")
     kept.received(plan("1f", "2.13"), "node2")
@@ -180,7 +180,7 @@ def test_nodes_that_would_make_other_maps_are_refused(tmp_path: Path) -> None:
 
 def test_a_plan_from_elsewhere_is_of_this_folder(tmp_path: Path) -> None:
     about = {"versions": {}, "config": {"output": "/tmp/x/run", "seed": 0}}
-    sent = Blueprint(Path("/tmp/x/run"), {"files": {}, "seed": 0}, about, [], [], {}, [], None, [])
+    sent = Blueprint(Path("/tmp/x/run"), {"files": {}, "seed": 0}, about, {}, [], {}, [], None, [])
     kept = results.Results(tmp_path / "run", sent=True)
     received = kept.received(sent, "node1")
     assert received.folder == tmp_path / "run" and received.about["config"]["output"] == str(tmp_path / "run")

@@ -297,15 +297,16 @@ class Coordinator:
             return
         if seat.hand.blameless and self._try_elsewhere(left, why):
             return
+        about = (ticket.image, left.labels)
         if not seat.sweeping:
             self._died_early(left, why, status)
         elif len(ticket.labels) > 1 and not self._late():
-            self._kept.note(f"{why}; {_its(left)} tried again{' apart' if len(left.labels) > 1 else ''}")
+            self._kept.note(f"{why}; {_its(left)} tried again{' apart' if len(left.labels) > 1 else ''}", *about)
             parts = left.apart()
             self.queue.put_back(parts)
             self.jobs += len(parts)
         else:
-            self._kept.note(f"{why}; going on without {', '.join(left.labels)} for {image}")
+            self._kept.note(f"{why}; going on without {', '.join(left.labels)} for {image}", *about)
             self._kept.give_up([left], status, f"{why} while {_ran(left)}{_advice(status)}")
 
     def _try_elsewhere(self, ticket: Ticket, why: str) -> bool:
@@ -324,10 +325,10 @@ class Coordinator:
         image = ticket.image
         self.deaths[image] += 1
         if self.deaths[image] < TRIES and not self._late():
-            self._kept.note(f"{why}; {image} is read again")
+            self._kept.note(f"{why}; {image} is read again", image)
             self.queue.put_back([ticket.again()])
             return
-        self._kept.note(f"{why}; going on without the image for {image}")
+        self._kept.note(f"{why}; going on without the image for {image}", image)
         reason = f"{why} while the image was read and the model first ran on it{_advice(status)}"
         self._kept.give_up([ticket, *self.queue.drop(image)], status, reason)
 

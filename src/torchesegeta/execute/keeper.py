@@ -82,6 +82,8 @@ class Keeper:
         """
         self.run.write("running")
         log.info("run with %s", ", ".join(f"{name} {v}" for name, v in self.blueprint.about["versions"].items()))
+        for text in self.blueprint.warnings:
+            log.warning("%s", text)
         self.listen(
             {
                 "kind": "started",
@@ -165,9 +167,9 @@ class Keeper:
             event["worker"] = worker
         self.listen(event)
 
-    def note(self, text: str) -> None:
-        """Something went wrong that a user should know."""
-        log.warning("%s", text)
+    def note(self, text: str, image: str = "-", labels: Sequence[str] = ("-",)) -> None:
+        """Something went wrong that a user should know, perhaps with some methods of an image."""
+        log.warning("%s", text, extra={"image": image, "method": ", ".join(labels)})
         self.listen({"kind": "note", "text": text})
 
 

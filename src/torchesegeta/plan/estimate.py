@@ -13,7 +13,7 @@ from torch import Tensor
 
 from torchesegeta.errors import ModelError
 from torchesegeta.jobs import Job
-from torchesegeta.plan.plan import Plan, workers
+from torchesegeta.plan.plan import Plan, threads
 from torchesegeta.plan.trial import try_job
 from torchesegeta.sweeps import NEEDS_BACKWARD, NEEDS_LAYER, NEEDS_SCORE, Contrast, Mask, Optimise, Read, Session
 from torchesegeta.sweeps.capture import LayerName
@@ -83,7 +83,7 @@ def estimate(plan: Plan) -> list[tuple[Job, Estimate]]:
 def _threads_of_a_worker(plan: Plan) -> Iterator[None]:
     """The processor's threads are shared out among the workers."""
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, before // len(workers(plan.config))))
+    torch.set_num_threads(threads(plan.config))
     try:
         yield
     finally:
