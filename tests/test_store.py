@@ -170,12 +170,12 @@ def test_a_damaged_run_is_named(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_what_was_there(store: Ledger, image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_: int) -> None:
+    def full(*_: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     put(store, image)
     before = {path: path.read_bytes() for path in store.folder.rglob("*") if path.is_file()}
-    monkeypatch.setattr("os.fsync", full)
+    monkeypatch.setattr("os.replace", full)
     with pytest.raises(StoreError, match=r"cannot be written: No space left on device"):
         put(store, image, label="other")
     assert {path: path.read_bytes() for path in store.folder.rglob("*") if path.is_file()} == before

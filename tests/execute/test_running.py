@@ -253,22 +253,22 @@ def test_a_measure_that_is_not_finite_is_null(project: Project, monkeypatch: pyt
     assert [record["measures"] for record in project.maps()] == [{"gap": None}] * len(project.maps())
 
 
-@pytest.mark.parametrize("calls", [2, 7, 12])
+@pytest.mark.parametrize("calls", [2, 4, 7])
 def test_a_full_disk_leaves_no_half_file_and_the_run_resumes(
     project: Project, monkeypatch: pytest.MonkeyPatch, calls: int
 ) -> None:
     config = project.config(methods=["saliency", NOISY])
     left = calls
 
-    def full(descriptor: int, fsync: Any = os.fsync) -> None:
+    def full(source: Path, target: Path, replace: Any = os.replace) -> None:
         nonlocal left
         left -= 1
         if left < 0:
             raise OSError(errno.ENOSPC, "No space left on device")
-        fsync(descriptor)
+        replace(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr("os.fsync", full)
+        patch.setattr("os.replace", full)
         events = project.run(config)
     assert kinds(events)[-1] == "broken"
     assert "cannot be written: No space left on device" in events[-1]["text"]

@@ -113,12 +113,12 @@ def test_equal_maps_give_equal_files(grid: Grid, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("grid", [Grid((5, 6)), Grid((5, 6, 7), np.eye(4))])
 def test_full_disk_leaves_the_old_file(grid: Grid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_: int) -> None:
+    def full(*_: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     path = tmp_path / f"map{map_suffix(grid)}"
     path.write_bytes(b"old")
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(StoreError, match=f"{path.name} cannot be written: No space left on device"):
         write_map(path, noise_map(1, *grid.shape), grid)
     assert path.read_bytes() == b"old"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from torchesegeta.errors import StoreError
 from torchesegeta.execute.tickets import Blueprint
-from torchesegeta.ledger import RUN, Ledger, read_run
+from torchesegeta.ledger import RUN, Ledger, read_run, write_json
 
 OFTEN = 1.0
 """Seconds between two writings that tell of nothing but further maps; at least."""
@@ -62,10 +61,8 @@ class RunFile:
 
 
 def mark_interrupted(folder: Path) -> None:
-    """Say in `run.json` that the run was cut off."""
-    path, part = folder / RUN, folder / f".part-{RUN}"
-    with suppress(OSError, ValueError):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["state"] == "running":
-            part.write_text(json.dumps({**content, "state": "interrupted"}, ensure_ascii=False, indent=2), "utf-8")
-            os.replace(part, path)
+    """Say in `run.json` that the run was cut off, if that can be written."""
+    with suppress(StoreError):
+        content = read_run(folder)
+        if content.get("state") == "running":
+            write_json(folder / RUN, {**content, "state": "interrupted"})

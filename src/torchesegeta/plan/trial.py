@@ -124,14 +124,14 @@ def _try_points(job: Job, session: Session) -> Trial | None:
         job = replace(job, sweep=replace(sweep, origins=sweep.origins[:MOST]))
         times = len(sweep.origins) / min(MOST, len(sweep.origins))
     seen = _begin(job, session)
-    return None if seen is None else Trial(seen.foreseen * times, seen.passes if seen.barred else None, seen.nudged)
+    return None if seen is None else Trial(seen.foreseen * times, nudged=seen.nudged)
 
 
 def _try_pictures(job: Job, session: Session) -> Trial | None:
     """All pictures with a few steps, and with some more: how many they are and of what size need not be known."""
     few = _begin(_with_steps(job, FEW), session, whole=True)
     if few is None or few.barred:
-        return None if few is None else Trial(few.seconds, few.passes)
+        return None if few is None else Trial(few.seconds)
     steps = max(sweep.steps for sweep in job.sweeps if isinstance(sweep, Optimise))
     more = _begin(_with_steps(job, MORE), session, whole=True) if few.ended and steps > FEW else None
     if more is None or not more.ended:
