@@ -176,7 +176,7 @@ def test_of_very_many_images_the_first_are_shown(tmp_path: Path) -> None:
     records = [record(method, image=f"i{n}", seconds=2.0) for n in range(3000) for method in CATALOGUE]
     records[-1] |= {"status": "failed", "reason": "the file is cut off"}
     page = read(write_run(tmp_path / "run", records, config={"images": [{"path": f"i{n}"} for n in range(3000)]}))
-    assert "3,000 images. Figures and the table of maps show 1666 of them, the first: i0 to i1665." in page.text
+    assert "3,000 images. Figures and the table of maps show 1,666 of them, the first: i0 to i1665." in page.text
     assert "8999 ok" in page.text and "1 failed" in page.text and "the file is cut off" in page.text
     assert "Saliency 3000 – 2 s" in page.text and "Grad-CAM 2999 1 2 s" in page.text
     assert "i1665" in page.text and "and 2950 more; all are in run.json" in page.text
