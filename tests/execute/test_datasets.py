@@ -59,7 +59,8 @@ def test_shards_are_one_run(many: Project) -> None:
         assert one.values is not None and two.values is not None and one.values.equal(two.values)
     text = write_report(many.output).read_text()
     assert all(f">{name}</th>" in text for name in "abcde") and "are missing" not in text
-    assert read_runs(many.output)["state"] == "finished"
+    about = read_runs(many.output)
+    assert about["state"] == "finished" and about["counts"] == {"ok": len(single)}
 
 
 def test_a_shard_that_is_missing_is_said(many: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,9 +110,18 @@ def read_runs(folder: Path) -> Record:
         "started": min(str(run.get("started")) for run in runs.values()),
         "finished": max((str(run["finished"]) for run in runs.values() if run.get("finished")), default=None),
         "seconds": sum(run.get("seconds", 0) for run in runs.values()),
+        **{name: _sum(run.get(name, {}) for run in runs.values()) for name in ("counts", "scores")},
         "warnings": [*missing_of(shards), *dict.fromkeys(w for run in runs.values() for w in run.get("warnings", ()))],
         "images": sorted(images, key=lambda image: int(image.get("number", 0))),
     }
+
+
+def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """By status, over all shards."""
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(sorted(total.items()))
 
 
 def _state(states: Sequence[str]) -> str:
