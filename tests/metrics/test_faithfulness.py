@@ -72,7 +72,8 @@ def blocks_by_rank(values: Tensor, size: int = 5) -> list[Voxels]:
 def without(x: Tensor, voxels: Voxels, other: Tensor) -> Tensor:
     point = x.clone()
     for voxel in voxels:
-        point[:, *voxel] = other[:, *voxel]
+        place: Any = (slice(None), *voxel)
+        point[place] = other[place]
     return point
 
 
