@@ -67,6 +67,14 @@ def localisation_auc(values: Values, inside: NDArray[np.bool_]) -> float:
     return float(np.mean(wins))
 
 
+def region_shares(values: Values, inside: NDArray[np.bool_]) -> float:
+    sizes = np.abs(values.sum(0))
+    shares = [0.0, 0.0]
+    for size, structure in zip(sizes.ravel(), inside.ravel(), strict=True):
+        shares[int(structure)] += size / sizes.sum()
+    return float(max(shares))
+
+
 @dataclass(frozen=True)
 class Row:
     """How a metric is tested.
@@ -99,6 +107,7 @@ ROWS: dict[str, Row] = {
     "pointing_game": Row(twin=pointing_game, even="object"),
     "random_logit": Row(),
     "region_perturbation": Row({"features": {"kind": "blocks", "size": 5}, "regions": 3}),
+    "region_shares": Row(twin=region_shares, even=90 / 99),
     "relevance_mass": Row(twin=relevance_mass, even="object"),
     "relevance_rank": Row(twin=relevance_rank, even="object"),
     "road": Row({"shares": [0.2, 0.6]}),
