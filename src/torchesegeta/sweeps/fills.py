@@ -15,7 +15,7 @@ from torchesegeta.sweeps.imputation import impute
 from torchesegeta.sweeps.perturbations import noise_at, range_of
 
 TakeOut = Callable[[Tensor], Tensor]
-"""From the voxels that are gone, boolean (1 or C, *spatial), to the image without them, (C, *spatial)."""
+"""From the voxels that are gone, boolean (B, 1 or C, *spatial), to the image without them, (B, C, *spatial)."""
 
 
 class Fill(ABC):
@@ -93,4 +93,9 @@ class Imputed(Fill):
     def over(self, image: Tensor, key: str) -> TakeOut:
         """See `Fill.over`."""
         noise = self.sigma * range_of(image) * noise_at(tuple(image.shape), f"{key}|imputed", 0).to(image)
-        return lambda gone: torch.where(gone, impute(image, gone[0]) + noise, image)
+
+        def take_out(gone: Tensor) -> Tensor:
+            filled = torch.stack([impute(image, one[0]) for one in gone])
+            return torch.where(gone, filled + noise, image)
+
+        return take_out

@@ -106,8 +106,9 @@ class _RankedPoints(Points):
 
     def at(self, indices: range) -> Tensor:
         """See `Points.at`."""
-        came = (self.ranks < self.numbers[i] for i in indices)
-        return torch.stack([self.take_out(~one if self.change.alone else one) for one in came])
+        numbers = torch.tensor([self.numbers[i] for i in indices], dtype=torch.int32, device=self.image.device)
+        came = self.ranks < numbers.view(-1, *[1] * self.image.ndim)
+        return self.take_out(~came if self.change.alone else came)
 
 
 @dataclass(frozen=True)
