@@ -330,6 +330,8 @@ def test_from_patches_in_bfloat16_and_of_layers() -> None:
     maps = te.explain(Segmenter(), x, ["saliency", "layer_gradcam"], target=1, patches={"size": [6, 6]}, layers="first")
     for score in te.evaluate(Segmenter(), x, maps, [{"name": n} for n in CURVES]):
         assert score.status == "ok", f"{score.metric}: {score.reason}"
+    (dice,) = te.evaluate(Segmenter(), x, maps[0], {"name": "deletion", "on": "dice"})
+    assert dice.measures["whole"] == 1 and 0 <= dice.measures["nothing"] < 1
     half = te.explain(Segmenter(), x, ["saliency"], target=1, precision="bfloat16")
     assert te.evaluate(Segmenter(), x, half, "deletion")[0].status == "ok"
 

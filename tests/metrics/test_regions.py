@@ -51,7 +51,7 @@ def test_an_atlas_of_a_file(tmp_path: Path) -> None:
     nibabel.save(nibabel.Nifti1Image(image(3)[0].numpy(), affine), tmp_path / "image.nii.gz")
     nibabel.save(nibabel.Nifti1Image(atlas(3).numpy().astype(np.int16), affine), tmp_path / "atlas.nii.gz")
     maps = te.explain(net, tmp_path / "image.nii.gz", ["saliency"], target=1)
-    wanted = {"name": "region_shares", "atlas": str(tmp_path / "atlas.nii.gz")}
+    wanted = {"name": "region_shares", "atlas": {"path": str(tmp_path / "atlas.nii.gz")}}
     (score,) = te.evaluate(net, tmp_path / "image.nii.gz", maps, wanted)
     (other,) = te.evaluate(net, tmp_path / "image.nii.gz", maps, {"name": "region_shares", "atlas": atlas(3)})
     assert score.curves == other.curves and sum(score.curves["share"]) == pytest.approx(1)

@@ -22,6 +22,8 @@ SHARE, VOLUME = "share", "volume"
 
 
 def _atlas(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {"path"}:
+        return value["path"]
     return ArrayValue.parse(value) if isinstance(value, Tensor | np.ndarray) else value
 
 
@@ -44,8 +46,8 @@ class RegionShares(MapMetric):
 
     atlas: Annotated[Path | ArrayValue, BeforeValidator(_atlas)] | None = Field(
         None,
-        description="A file of whole numbers on the image's grid, or an array (*spatial) from Python, each value a "
-        "structure; without: the image's label.",
+        description='A file of whole numbers on the image\'s grid, as {"path": …}, or an array (*spatial) from Python; '
+        "each value is a structure. Without: the image's label.",
     )
     names: Annotated[tuple[tuple[int, str], ...], BeforeValidator(_names)] = Field(
         (), description="Names of the structures by their values; others are named by their value."

@@ -14,7 +14,7 @@ from torchesegeta.arrays import ArrayValue
 from torchesegeta.draws import generator
 from torchesegeta.features import Features, Partition
 from torchesegeta.sweeps.base import Points
-from torchesegeta.sweeps.changed import Change, JoinedPoints
+from torchesegeta.sweeps.changed import Change, JoinedPoints, Series
 from torchesegeta.sweeps.fills import Fill, TakeOut
 
 Sign = Literal["positive", "absolute"]
@@ -127,5 +127,4 @@ class BothWays(Change):
 
     def points(self, image: Tensor, key: str, guide: Tensor | None) -> Points:
         """See `Change.points`."""
-        ways = [way.points(image, key, guide) for way in self._ways]
-        return JoinedPoints(image, [self.change.count(image)] * 2, ways)
+        return JoinedPoints(image, key, [Series(way, guide) for way in self._ways])
