@@ -12,6 +12,7 @@ from benchmarks.datasets import dataset_rows
 from benchmarks.local import local_rows
 from benchmarks.masks import bare_rows, class_rows, peer_rows, target_rows
 from benchmarks.memory import memory_rows
+from benchmarks.metrics import metric_rows
 from benchmarks.patches import patch_rows
 from benchmarks.pictures import picture_rows
 from benchmarks.precision import precision_rows
@@ -38,6 +39,7 @@ SECTIONS: dict[str, Callable[[int, bool], Iterable[Row]]] = {
     "memory": memory_rows,
     "rules": rule_rows,
     "masks": mask_rows,
+    "metrics": metric_rows,
     "precision": precision_rows,
     "pictures": picture_rows,
     "patches": patch_rows,

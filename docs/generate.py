@@ -14,7 +14,7 @@ from torchesegeta.methods import methods
 from torchesegeta.metrics import metrics
 from torchesegeta.overview import bounds, default_of, describe_method, describe_metric
 from torchesegeta.patches import Patches
-from torchesegeta.targets import ClassTarget, MulticlassTarget, RegionTarget, ThresholdTarget
+from torchesegeta.targets import ClassTarget, ErrorTarget, MulticlassTarget, RegionTarget, ThresholdTarget
 from torchesegeta.validation import Strict
 
 HERE = Path(__file__).parent
@@ -114,6 +114,7 @@ def config_page() -> str:
         ("`target` of kind `multiclass`", MulticlassTarget),
         ("`target` of kind `threshold`", ThresholdTarget),
         ("`target` of kind `region`", RegionTarget),
+        ("`target` of kind `error`", ErrorTarget),
     ]
     for title, model in parts:
         lines += [f"## {title}", "", *_fields(model.model_json_schema(by_alias=True))]

@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from torchesegeta.attributions import Attributions, load
     from torchesegeta.methods import methods
     from torchesegeta.metrics import metrics
+    from torchesegeta.metrics.agreement import agreement
+    from torchesegeta.metrics.region_table import region_tables
+    from torchesegeta.store import load_scores
     from torchesegeta.types import Attribution, Image, Score
 
 __version__ = "0.1.0"
 __all__ = [
-    "Attribution", "Attributions", "Image", "Score", "__version__", "evaluate", "explain", "load", "methods", "metrics",
+    "Attribution", "Attributions", "Image", "Score", "__version__", "agreement", "evaluate", "explain", "load",
+    "load_scores", "methods", "metrics", "region_tables",
 ]  # fmt: skip
 
 _HOMES = {
@@ -25,6 +29,9 @@ _HOMES = {
     "explain": "torchesegeta.api",
     "Attributions": "torchesegeta.attributions",
     "load": "torchesegeta.attributions",
+    "agreement": "torchesegeta.metrics.agreement",
+    "load_scores": "torchesegeta.store",
+    "region_tables": "torchesegeta.metrics.region_table",
     "methods": "torchesegeta.methods",
     "metrics": "torchesegeta.metrics",
     "Attribution": "torchesegeta.types",

@@ -283,7 +283,8 @@ class _Drawer:
         from torchesegeta.methods import methods
 
         prediction = self.prediction.numpy() if self.prediction is not None and self.prediction.ndim else None
-        given = {"title": methods()[attribution.method].title, "class_names": self.class_names, **options}
+        known = methods().get(attribution.method)
+        given = {"title": known.title if known is not None else None, "class_names": self.class_names, **options}
         return draw(attribution, self.image, prediction=prediction, **given)
 
 

@@ -298,5 +298,6 @@ def parse_features(value: Any) -> Any:
 
 
 FeaturesField = Annotated[Features, BeforeValidator(parse_features)]
+VOXELS = Features(kind="voxels")
 GRID = Features(kind="grid")
 SUPERVOXELS = Features(kind="supervoxels")

@@ -55,6 +55,16 @@ def test_scores_are_made_after_the_maps_of_each_image(project: Project) -> None:
     assert len(told) == len(scores(project)) and all(event["metric"] for event in told)
 
 
+def test_scores_are_read_back(project: Project) -> None:
+    project.run(project.config(evaluation={"metrics": [{"name": "deletion", "steps": 4}, "gini"]}))
+    found = te.load_scores(project.output)
+    assert [(s.metric, s.label, s.value) for s in found] == [
+        (record["metric"], record["label"], record["value"]) for record in scores(project)
+    ]
+    curves = [s for s in found if s.metric == "deletion"]
+    assert curves and all(len(s.curves["score"]) == len(s.steps) == 5 for s in curves)
+
+
 def test_the_table_holds_every_figure(project: Project) -> None:
     project.run(project.config(evaluation=EVALUATION))
     with (project.output / "metrics.csv").open(newline="") as stream:

@@ -67,6 +67,14 @@ def localisation_auc(values: Values, inside: NDArray[np.bool_]) -> float:
     return float(np.mean(wins))
 
 
+def region_shares(values: Values, inside: NDArray[np.bool_]) -> float:
+    sizes = np.abs(values.sum(0))
+    shares = [0.0, 0.0]
+    for size, structure in zip(sizes.ravel(), inside.ravel(), strict=True):
+        shares[int(structure)] += size / sizes.sum()
+    return float(max(shares))
+
+
 @dataclass(frozen=True)
 class Row:
     """How a metric is tested.
@@ -85,18 +93,27 @@ class Row:
 ROWS: dict[str, Row] = {
     "cascading_randomisation": Row(),
     "completeness_gap": Row(),
+    "deletion": Row({"steps": 4}),
     "effective_size": Row(twin=effective_size, even=0.9),
     "efficient_mprt": Row(),
     "entropy": Row(twin=entropy),
     "gini": Row(twin=gini, even=0.0),
     "infidelity": Row({"samples": 4}),
+    "insertion": Row({"steps": 4}),
     "local_lipschitz": Row({"samples": 2}),
     "localisation_auc": Row(twin=localisation_auc, even=0.5),
+    "monotonicity": Row({"features": {"kind": "blocks", "size": 5}}),
+    "pixel_flipping": Row({"steps": 4}),
     "pointing_game": Row(twin=pointing_game, even="object"),
     "random_logit": Row(),
+    "region_perturbation": Row({"features": {"kind": "blocks", "size": 5}, "regions": 3}),
+    "region_shares": Row(twin=region_shares, even=90 / 99),
     "relevance_mass": Row(twin=relevance_mass, even="object"),
     "relevance_rank": Row(twin=relevance_rank, even="object"),
+    "road": Row({"shares": [0.2, 0.6]}),
+    "selectivity": Row({"features": {"kind": "blocks", "size": 5}}),
     "sensitivity": Row({"samples": 2}),
     "smooth_mprt": Row({"samples": 2}),
+    "sufficiency": Row({"shares": [0.1, 0.5]}),
     "top_k_intersection": Row({"share": 0.03}, twin=top_k_intersection, even="object"),
 }

@@ -26,6 +26,8 @@ LOGITS: dict[str, Any] = {"kind": "multiclass"}
 PROBABILITIES: dict[str, Any] = {"kind": "multiclass", "score": "probability", "reduce": "mean"}
 MOVING: dict[str, Any] = {"kind": "multiclass", "frozen": False}
 THRESHOLD: dict[str, Any] = {"kind": "threshold"}
+MISSED: dict[str, Any] = {"kind": "error", "error": "false_negative"}
+DICE: dict[str, Any] = {"kind": "error", "error": "dice"}
 REGION: dict[str, Any] = {"kind": "region", "class": 1, "box": [[0, 9], [3, 9]]}
 TOLERANCE = 1e-5
 
@@ -59,7 +61,7 @@ def image(shape: Sequence[int]) -> Tensor:
 
 
 def both(
-    model: nn.Module, data: Tensor, methods: list[Any], target: Any, cut: dict[str, Any], **options: Any
+    model: nn.Module, data: Tensor | Image, methods: list[Any], target: Any, cut: dict[str, Any], **options: Any
 ) -> tuple[te.Attributions, te.Attributions]:
     """The maps patch by patch, and those of the sliding window as a model of its own."""
     whole = SlidingWindow(model, cut["size"], cut.get("overlap", 0.25), cut.get("blend", "constant"))
@@ -101,6 +103,18 @@ def test_the_prediction_is_monais(shape: tuple[int, ...], size: tuple[int, ...],
 def test_gradients(dims: int, blend: str, overlap: float, target: Any) -> None:
     cut = {"size": SIZES[dims], "overlap": overlap, "blend": blend}
     check(*both(net(dims), image(SHAPES[dims]), ["vanilla_backprop", "saliency"], target, cut))
+
+
+@pytest.mark.parametrize("target", [MISSED, {**MISSED, "frozen": False}, DICE], ids=["linear", "moving", "soft dice"])
+@pytest.mark.parametrize("dims", [2, 3])
+def test_gradients_against_a_label(dims: int, target: Any) -> None:
+    cut = {"size": SIZES[dims], "overlap": 0.5, "blend": "gaussian"}
+    label = torch.randint(3, SHAPES[dims], generator=torch.Generator().manual_seed(8))
+    labelled = Image(image(SHAPES[dims]), label=label)
+    methods = ["vanilla_backprop", {"name": "integrated_gradients", "steps": 3}]
+    check(*both(net(dims), labelled, methods, target, cut))
+    masks = [{"name": "occlusion", "window": 4}]  # differences of a Dice, which are a hundred times smaller than it
+    check(*both(net(dims), labelled, masks, target, cut), tolerance=1e-4)
 
 
 def test_images_smaller_than_a_patch() -> None:

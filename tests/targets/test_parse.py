@@ -42,6 +42,8 @@ def test_forms(value: Any, expected: Any) -> None:
         {"kind": "region", "class": ["white"], "box": [[0, 2], [1, 3]]},
         {"kind": "region", "class": 1, "mask": "lesion.nii.gz"},
         {"kind": "region", "class": 1, "component": "largest"},
+        {"kind": "error", "error": "false_negative", "classes": ["white"]},
+        {"kind": "error", "error": "dice"},
     ],
 )
 def test_json_and_pickle_round_trip(value: Any) -> None:
@@ -69,8 +71,8 @@ def test_classes_named() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"kind": "multiclas"}, "'multiclas' does not exist; nearest: 'multiclass', 'class'; allowed: class, multi"),
-        ({"classes": [1]}, "None does not exist; allowed: class, multiclass, region, threshold"),
+        ({"kind": "multiclas"}, "'multiclas' does not exist; nearest: 'multiclass', 'class'; allowed: class, error"),
+        ({"classes": [1]}, "None does not exist; allowed: class, error, multiclass, region, threshold"),
         ({"kind": "multiclass", "class": [1]}, "field 'class' does not exist; nearest: 'classes'; allowed: classes, "),
         ({"kind": "threshold", "counts": True}, "field 'counts' does not exist; nearest: 'count'"),
         ({"kind": "class", "score": "logits"}, "'logits' is not allowed"),

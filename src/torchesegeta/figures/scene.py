@@ -116,15 +116,9 @@ class Scene:
         return self.class_names[index] if 0 <= index < len(self.class_names) else f"class {index}"
 
     def target_name(self, attribution: Attribution) -> str | None:
-        """The class name of a map's target, else what the target is called; None where no target was read.
-
-        A picture's may be a channel, whose number is no class.
-        """
+        """The class name of a map's target, else what the target is called; None where no target was read."""
         index = attribution.target_index
-        if attribution.shows == "picture" and attribution.target != str(index):
-            return attribution.target
-        named = index is not None and 0 <= index < len(self.class_names)
-        return self.class_name(index) if named or attribution.target == str(index) else attribution.target
+        return self.class_name(index) if index is not None and attribution.target == str(index) else attribution.target
 
     def _regions(self, target_index: int | None) -> tuple[Region, ...]:
         """The predicted region and the label of a class (of every class but 0 without one)."""

@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 from torchesegeta.arrays import LINEAR
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.methods import Method
-from torchesegeta.sweeps import Change, Read, Sample, Variation
+from torchesegeta.sweeps import Change, Read, Sample, Session, Variation
 from torchesegeta.types import Attribution, Image
 from torchesegeta.validation import Strict
 
@@ -164,6 +164,14 @@ class ScoreMetric(Metric):
     def points(self) -> int:
         """About how many changed images there are, for plans."""
         return 1
+
+    def before(self, session: Session) -> Session:
+        """The session whose scores are read: that of the maps, or one that asks for something else.
+
+        Raises:
+            IncompatibleError: The output does not fit.
+        """
+        return session
 
     @abstractmethod
     def change(self, case: Case) -> Change:

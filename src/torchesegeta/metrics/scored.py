@@ -55,10 +55,13 @@ class _Plan:
         """Take in a case.
 
         Raises:
-            IncompatibleError: It has no target.
+            IncompatibleError: It has no target, or none with a score.
         """
         if case.target is None:
             raise IncompatibleError("the map explains no target, so there is no score to compare it with")
+        lost = self.session.bound.incompatible.get(self.session.bound.names[case.target])
+        if lost is not None:
+            raise IncompatibleError(lost)
         change = self.metric.change(case)
         key: Hashable = (change, number) if self.metric.guided else change
         guide = case.on_image if self.metric.guided else None
@@ -91,8 +94,11 @@ def score(
     metric: ScoreMetric, session: Session, cases: Sequence[Case], progress: Progress | None, deadline: float | None
 ) -> list[Outcome]:
     """What a metric finds of each case; equal changes are run once, and all share their batches."""
+    try:
+        plan = _Plan(metric, metric.before(session))
+    except IncompatibleError as error:
+        return [error] * len(cases)
     found: dict[int, Outcome] = {}
-    plan = _Plan(metric, session)
     for number, case in enumerate(cases):
         try:
             plan.add(number, case)

@@ -4,12 +4,14 @@ from torchesegeta.store.maps import file_stem, read_maps, save_map, save_score, 
 from torchesegeta.store.model_grid import keep_model_grid, read_on_model_grid
 from torchesegeta.store.records import describe, describe_score
 from torchesegeta.store.saved import save_maps
+from torchesegeta.store.scores import load_scores
 
 __all__ = [
     "describe",
     "describe_score",
     "file_stem",
     "keep_model_grid",
+    "load_scores",
     "read_maps",
     "read_on_model_grid",
     "save_map",

@@ -27,6 +27,7 @@ from torchesegeta.sweeps.coalitions import Coalitions, Permutations
 from torchesegeta.sweeps.contrast import Contrast
 from torchesegeta.sweeps.engine import count_points, run_sweep
 from torchesegeta.sweeps.exchange import Exchange
+from torchesegeta.sweeps.fills import Fill, Flipped, Imputed, Plain, Uniform
 from torchesegeta.sweeps.foreign import Foreign
 from torchesegeta.sweeps.gather import Gather, Gathered, Gatherer
 from torchesegeta.sweeps.gradient import Gradient
@@ -39,10 +40,12 @@ from torchesegeta.sweeps.mask import Mask, OneOut
 from torchesegeta.sweeps.noise import Noise
 from torchesegeta.sweeps.optimise import Draftsman, FlatError, Missed, Optimise, Patience, Problem, Result
 from torchesegeta.sweeps.other_class import OtherClass
+from torchesegeta.sweeps.overlap import on_overlap
 from torchesegeta.sweeps.patch_counts import patch_passes
 from torchesegeta.sweeps.path import Path
 from torchesegeta.sweeps.perturbations import BlockOut, Ends, Noisy, NoisyBaseline
 from torchesegeta.sweeps.precision import PrecisionError
+from torchesegeta.sweeps.ranked import BothWays, Ranked
 from torchesegeta.sweeps.runner import Passes, Runner, prepared
 from torchesegeta.sweeps.session import Session
 from torchesegeta.sweeps.variations import Denoised, Nearby, Variation
@@ -55,6 +58,7 @@ __all__ = [
     "SEEDED",
     "BlockOut",
     "Blur",
+    "BothWays",
     "CaptumRun",
     "Cascade",
     "Change",
@@ -66,8 +70,10 @@ __all__ = [
     "Draftsman",
     "Ends",
     "Exchange",
+    "Fill",
     "FlatError",
     "Foreign",
+    "Flipped",
     "Gather",
     "Gathered",
     "Gatherer",
@@ -75,6 +81,7 @@ __all__ = [
     "Gradient",
     "Grids",
     "GuidedPath",
+    "Imputed",
     "LayerInfo",
     "Mask",
     "Measured",
@@ -91,9 +98,11 @@ __all__ = [
     "Path",
     "Patience",
     "Permutations",
+    "Plain",
     "PrecisionError",
     "Problem",
     "Progress",
+    "Ranked",
     "Read",
     "Reader",
     "Readout",
@@ -108,11 +117,13 @@ __all__ = [
     "Several",
     "Sweep",
     "Through",
+    "Uniform",
     "Variation",
     "Without",
     "count_points",
     "default_layer",
     "layer_by_default",
+    "on_overlap",
     "patch_passes",
     "prepared",
     "probe_layers",

@@ -2,6 +2,7 @@
 
 from torchesegeta.targets.base import BoundTarget, OutputInfo, Target, probabilities, segmentation
 from torchesegeta.targets.classes import ClassTarget
+from torchesegeta.targets.error import ErrorTarget
 from torchesegeta.targets.multiclass import MulticlassTarget
 from torchesegeta.targets.parse import TargetSpec, parse_target
 from torchesegeta.targets.region import RegionTarget
@@ -10,6 +11,7 @@ from torchesegeta.targets.threshold import ThresholdTarget
 __all__ = [
     "BoundTarget",
     "ClassTarget",
+    "ErrorTarget",
     "MulticlassTarget",
     "OutputInfo",
     "RegionTarget",

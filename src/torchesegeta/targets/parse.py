@@ -9,12 +9,15 @@ from pydantic import BeforeValidator, Field, TypeAdapter
 from torchesegeta.errors import unknown
 from torchesegeta.targets.base import Target
 from torchesegeta.targets.classes import ClassTarget
+from torchesegeta.targets.error import ErrorTarget
 from torchesegeta.targets.multiclass import MulticlassTarget
 from torchesegeta.targets.region import RegionTarget
 from torchesegeta.targets.threshold import ThresholdTarget
 
-KINDS = ("class", "multiclass", "threshold", "region")
-AnyTarget = Annotated[ClassTarget | MulticlassTarget | ThresholdTarget | RegionTarget, Field(discriminator="kind")]
+KINDS = ("class", "multiclass", "threshold", "region", "error")
+AnyTarget = Annotated[
+    ClassTarget | MulticlassTarget | ThresholdTarget | RegionTarget | ErrorTarget, Field(discriminator="kind")
+]
 
 
 def _expand(value: Any) -> Any:
@@ -37,11 +40,11 @@ TargetSpec = Annotated[AnyTarget, BeforeValidator(_expand)]
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(TargetSpec)
 
 
-def parse_target(value: Any) -> ClassTarget | MulticlassTarget | ThresholdTarget | RegionTarget:
+def parse_target(value: Any) -> Target:
     """A target from a class index or name, a list of them, a mapping with a `kind`, or None (the predicted class).
 
     Raises:
         pydantic.ValidationError: The value is none of these.
     """
-    target: ClassTarget | MulticlassTarget | ThresholdTarget | RegionTarget = _ADAPTER.validate_python(value)
+    target: Target = _ADAPTER.validate_python(value)
     return target
