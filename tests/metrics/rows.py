@@ -92,6 +92,7 @@ class Row:
 
 ROWS: dict[str, Row] = {
     "cascading_randomisation": Row(),
+    "chance": Row({"metric": {"name": "infidelity", "samples": 4}, "maps": 2}),
     "completeness_gap": Row(),
     "deletion": Row({"steps": 4}),
     "effective_size": Row(twin=effective_size, even=0.9),

@@ -1,0 +1,62 @@
+"""What was found of planted truths, as tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from torchesegeta.ledger import replacing
+from torchesegeta.planted.finding import Finding
+
+PLANTED = "planted.csv"
+SIGNS = {"found": "✓", "partly": "(✓)", "missed": "✗"}
+
+
+def write_csv(path: Path, found: Sequence[Finding]) -> None:
+    """Write a row for every method and case.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    with replacing(path) as stream:
+        stream.write(as_csv(found).encode())
+
+
+def as_csv(found: Sequence[Finding]) -> str:
+    """A row for every method and case, four digits to a number."""
+    text = io.StringIO(newline="")
+    columns = [*(field.name for field in fields(Finding)), "word"]
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for one in found:
+        writer.writerow({name: _digits(value) for name, value in {**asdict(one), "word": one.word}.items()})
+    return text.getvalue()
+
+
+def _digits(value: object) -> object:
+    return f"{value:.4f}" if isinstance(value, float) else value
+
+
+def as_markdown(found: Sequence[Finding]) -> str:
+    """A row for every method, a column for every case: the word as a sign, then AUC and mass."""
+    places = list(dict.fromkeys((one.case, one.dims) for one in found))
+    head = ["method", *(f"{case.replace('_', ' ')} {dims}D" for case, dims in places)]
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " :-- |" * len(places)]
+    by_place = {(one.method, one.case, one.dims): one for one in found}
+    for method in dict.fromkeys(one.method for one in found):
+        cells = [_cell(by_place.get((method, *place))) for place in places]
+        lines.append(f"| `{method}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(one: Finding | None) -> str:
+    if one is None:
+        return ""
+    if one.word is None:
+        return one.status
+    numbers = [f"{value:.2f}" for value in (one.auc, one.mass) if value is not None]
+    numbers += [] if one.correlation is None else [f"r {one.correlation:.2f}".replace("-", "−")]
+    return f"{SIGNS[one.word]} {' · '.join(numbers)}"
