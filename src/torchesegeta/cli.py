@@ -120,23 +120,50 @@ def metrics(
 
 @app.command()
 def evaluate(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    folder: Annotated[Path | None, typer.Argument(metavar="RUN", help="A run folder.")] = None,
     metrics: Annotated[
         list[str] | None, typer.Option("--metrics", help="Names, parted by commas; without: those of the run's config.")
+    ] = None,
+    verdict: Annotated[
+        bool, typer.Option("--verdict", help="Work out all that a verdict on each method needs, and print it.")
+    ] = False,
+    planted: Annotated[
+        bool, typer.Option("--planted", help="Instead of a run: hold methods against models whose right map is known.")
+    ] = False,
+    methods: Annotated[
+        list[str] | None, typer.Option("--methods", help="With --planted: names, parted by commas; without: all.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="With --planted: a folder for its table.")
     ] = None,
     quiet: QuietOption = False,
     log_level: LevelOption = LogLevel.INFO,
 ) -> None:
-    """Judge the maps of a run; scores that are there already are kept."""
+    """Judge the maps of a run, or, with --planted, methods; scores that are there already are kept."""
     from torchesegeta.console import follow
 
     with _speaking():
-        from torchesegeta.again import config_to_evaluate
+        from torchesegeta.again import check_fit, config_to_evaluate
 
-        names = [name for part in metrics or () for name in part.split(",") if name]
-        with config_to_evaluate(folder, names) as config:
+        of_run = {"RUN": folder, "--metrics": metrics, "--verdict": verdict}
+        check_fit(of_run, {"--methods": methods, "--output": output}, planted=planted)
+        if folder is None:
+            from torchesegeta.overview import print_planted
+
+            print_planted(_parted(methods), output)
+            return
+        with config_to_evaluate(folder, _parted(metrics) or (), verdict=verdict) as config:
             status = follow(config, quiet=quiet, level=log_level.value)
+        if verdict and status < 2:
+            from torchesegeta.overview import print_verdicts
+
+            print_verdicts(folder)
     raise typer.Exit(status)
+
+
+def _parted(names: list[str] | None) -> list[str] | None:
+    """Names that are parted by commas."""
+    return None if names is None else [name for part in names for name in part.split(",") if name]
 
 
 @app.command()

@@ -21,6 +21,7 @@ from torchesegeta.targets.classes import ClassTarget
 from torchesegeta.targets.parse import KINDS
 from torchesegeta.types import Precision
 from torchesegeta.validation import Strict, check_agreement, describe
+from torchesegeta.verdicts import Thresholds
 
 
 class ModelConfig(Strict):
@@ -135,6 +136,11 @@ class EvaluationConfig(Strict):
     metrics: tuple[str | dict[str, Any], ...] = Field((), description="Names, or names with parameters.")
     cascading_randomisation: dict[str, Any] | None = Field(
         None, description="Parameters of that metric, and the `methods` whose maps it judges; without: it is not run."
+    )
+    verdict: Thresholds | None = Field(
+        None,
+        description="Adds the metrics that a verdict on each method needs, and says from where on its answers are yes, "
+        "weak or no: `{}` for the usual thresholds; without: only what the metrics above answer.",
     )
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from inspect import cleandoc
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -20,6 +21,7 @@ from torchesegeta.metrics import Metric, metrics
 from torchesegeta.models import format_of
 from torchesegeta.plan import Plan, estimate, workers
 from torchesegeta.sweeps import LayerInfo, Sweep
+from torchesegeta.verdicts import in_short, read_verdicts
 
 Row = dict[str, Any]
 
@@ -205,6 +207,55 @@ def _in_all(plan: Plan, job: Job, seconds: float) -> float:
     """Seconds of a job over all images; what pictures the model itself runs once."""
     once = all(task.method.of_model for task in job.tasks)
     return seconds * (1 if once else len(plan.own))
+
+
+def print_verdicts(folder: Path) -> None:
+    """The verdicts of a run, a row per method, with what was asked below.
+
+    Raises:
+        StoreError: They cannot be read.
+    """
+    found = read_verdicts(folder)
+    if found is None:
+        _show("No verdict: no score answers one of its questions.")
+        return
+    questions = found["questions"]
+    table = _table(("method", "name"), ("in all", "name"), *((question["name"], "name") for question in questions))
+    for verdict in found["verdicts"]:
+        where = f" at {verdict['layer']}" if verdict["layer"] else ""
+        cells = [in_short(verdict["answers"][question["name"]]) for question in questions]
+        table.add_row(verdict["label"] + where, verdict["word"], *cells)
+    _show(table, "")
+    for question in questions:
+        _show(f"{question['name']}: {question['text']} The number is the {question['figure']}: {question['rule']}.")
+
+
+def print_planted(names: list[str] | None, folder: Path | None) -> None:
+    """Hold methods against planted truths, case by case, and print what each found.
+
+    Args:
+        names: Registry names; None: all.
+        folder: Gets the table as `planted.csv`; None: nobody.
+
+    Raises:
+        ConfigError: A name is not known.
+        StoreError: The table cannot be written.
+    """
+    from torchesegeta.planted import PLANTED, as_text, cases, check, chosen, write_csv
+
+    wanted, found = chosen(names), []
+    for case in cases():
+        found += list(check(case, wanted))
+        words = [one.word for one in found if (one.case, one.dims) == (case.name, case.dims)]
+        counts = ", ".join(f"{words.count(word)} {word}" for word in ("found", "partly", "missed"))
+        _show(f"{case.title}: {counts}, {words.count(None)} without a map")
+    table = _table(("method", "name"), *((case.title, "name") for case in cases()))
+    for row in as_text(found):
+        table.add_row(*row)
+    _show("", table)
+    if folder is not None:
+        write_csv(folder / PLANTED, found)
+        _show("", str(folder / PLANTED))
 
 
 def print_plan(plan: Row) -> None:

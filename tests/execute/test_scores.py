@@ -261,3 +261,28 @@ def test_metrics_are_listed() -> None:
     assert set(json.loads(result.output)) == set(metrics())
     assert "samples = 32" in CliRunner().invoke(app, ["metrics", "infidelity"]).output
     assert CliRunner().invoke(app, ["metrics", "infidelty"]).exit_code == 2
+
+
+def test_a_verdict_brings_its_metrics_and_is_written(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.run(project.config(images=TWO, methods=["saliency", "integrated_gradients"]))
+    assert not (project.output / "verdicts.json").exists()
+    with config_to_evaluate(project.output, ["gini"], verdict=True) as config:
+        project.run(config)
+    found = {score["metric_name"] for score in scores(project)}
+    assert found >= {"gini", "cascading_randomisation", "sensitivity"}
+    content = json.loads((project.output / "verdicts.json").read_text())
+    assert {verdict["label"] for verdict in content["verdicts"]} == {"saliency", "integrated_gradients"}
+    answers = {verdict["label"]: verdict["answers"] for verdict in content["verdicts"]}
+    assert answers["saliency"]["weights"]["images"] == 2 and answers["saliency"]["weights"]["value"] is not None
+    assert answers["saliency"]["complete"]["word"] == "not claimed"
+    assert answers["integrated_gradients"]["complete"]["value"] is not None
+    result = CliRunner().invoke(app, ["report", str(project.output)])
+    assert result.exit_code == 0, result.output
+
+
+def test_thresholds_of_the_config_count(project: Project) -> None:
+    strict = {"metrics": ["sensitivity"], "verdict": {"stable_yes": 0, "stable_no": 0}}
+    project.run(project.config(evaluation=strict))
+    content = json.loads((project.output / "verdicts.json").read_text())
+    assert {verdict["answers"]["stable"]["word"] for verdict in content["verdicts"]} == {"no"}
+    assert content["thresholds"]["stable_no"] == 0

@@ -14,6 +14,7 @@ from torchesegeta.execute.log import Level, logging_to
 from torchesegeta.execute.runfile import RunFile
 from torchesegeta.execute.tickets import Blueprint, Ticket
 from torchesegeta.ledger import LOG, METRICS, RESULTS, SCORES, Ledger, Record, is_changed, task_of, write_table
+from torchesegeta.verdicts import Thresholds, judge, write_verdicts
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,21 @@ class Keeper:
         scores = self.ledger.scores()
         if scores:
             write_table(self.folder / METRICS, scores)
+            self._judge(scores)
         self.run.write("finished")
+
+    def _judge(self, scores: Sequence[Record]) -> None:
+        """Write the verdicts that the scores allow.
+
+        Raises:
+            StoreError: The folder cannot be written.
+        """
+        given = self.blueprint.about["config"]["evaluation"].get("verdict")
+        thresholds = Thresholds() if given is None else Thresholds.model_validate(given)
+        maps = [record for record in self.ledger.records.values() if record["record"] == "map"]
+        verdicts = judge(scores, maps, thresholds)
+        if verdicts:
+            write_verdicts(self.folder, verdicts, thresholds)
 
     def counts(self, kind: str = "map") -> dict[str, int]:
         """Number of maps, or of scores, by status."""

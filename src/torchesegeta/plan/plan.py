@@ -20,6 +20,7 @@ from torchesegeta.inputs import build_transforms
 from torchesegeta.jobs import Job, any_rule, group
 from torchesegeta.metrics import RepeatMetric, ScoreMetric
 from torchesegeta.metrics.entries import Examination, WantedMetric, check_judged, group_metrics, parse_metrics
+from torchesegeta.metrics.verdict_metrics import verdict_entries
 from torchesegeta.models import load_model, load_program, model_dims
 from torchesegeta.patches import image_dims
 from torchesegeta.plan.checks import check_class_names, check_dimensions, check_distinct, check_named_layers
@@ -192,7 +193,10 @@ def wanted_metrics(config: RunConfig) -> list[WantedMetric]:
         ConfigError: One does not exist, or a parameter is wrong.
     """
     entries = config.evaluation.entries
-    return parse_metrics(entries, "evaluation.metrics") if entries else []
+    wanted = parse_metrics(entries, "evaluation.metrics") if entries else []
+    if config.evaluation.verdict is None:
+        return wanted
+    return [*wanted, *parse_metrics(verdict_entries(wanted), "evaluation.verdict")]
 
 
 def workers(config: RunConfig) -> list[str]:

@@ -28,7 +28,7 @@ BLOCKS = {"features": {"kind": "grid", "size": 4}}
 FEWER: dict[str, dict[str, Any]] = {
     "blur_integrated_gradients": {"sigma": 4.0},
     "expected_gradients": {"samples": 50},
-    "extremal_perturbation": {"areas": [0.05, 0.1, 0.2], "steps": 150},
+    "extremal_perturbation": {"areas": [0.1], "steps": 60},
     "feature_ablation": BLOCKS,
     "feature_permutation": BLOCKS,
     "hsic": {**BLOCKS, "samples": 500},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -40,16 +40,23 @@ def _digits(value: object) -> object:
     return f"{value:.4f}" if isinstance(value, float) else value
 
 
-def as_markdown(found: Sequence[Finding]) -> str:
-    """A row for every method, a column for every case: the word as a sign, then AUC and mass."""
-    places = list(dict.fromkeys((one.case, one.dims) for one in found))
-    head = ["method", *(f"{case.replace('_', ' ')} {dims}D" for case, dims in places)]
-    lines = ["| " + " | ".join(head) + " |", "| --- |" + " :-- |" * len(places)]
+def as_text(found: Sequence[Finding]) -> Iterator[list[str]]:
+    """A row for every method, a cell for every case: the word as a sign, then AUC, mass and correlation."""
     by_place = {(one.method, one.case, one.dims): one for one in found}
     for method in dict.fromkeys(one.method for one in found):
-        cells = [_cell(by_place.get((method, *place))) for place in places]
-        lines.append(f"| `{method}` | " + " | ".join(cells) + " |")
+        yield [method, *(_cell(by_place.get((method, *place))) for place in _places(found))]
+
+
+def as_markdown(found: Sequence[Finding]) -> str:
+    """The same as a table in markdown."""
+    head = ["method", *(f"{case.replace('_', ' ')} {dims}D" for case, dims in _places(found))]
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " :-- |" * (len(head) - 1)]
+    lines += [f"| `{method}` | {' | '.join(cells)} |" for method, *cells in as_text(found)]
     return "\n".join(lines) + "\n"
+
+
+def _places(found: Sequence[Finding]) -> list[tuple[str, int]]:
+    return list(dict.fromkeys((one.case, one.dims) for one in found))
 
 
 def _cell(one: Finding | None) -> str:

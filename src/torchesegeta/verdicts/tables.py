@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from torchesegeta.errors import StoreError
 from torchesegeta.ledger import replacing, write_json
 from torchesegeta.verdicts.questions import QUESTIONS, Thresholds
 from torchesegeta.verdicts.verdict import Verdict, as_json
@@ -33,3 +36,30 @@ def write_verdicts(folder: Path, verdicts: Sequence[Verdict], thresholds: Thresh
             writer.writerow({**about, "answer": answer.word, **numbers, "rule": QUESTIONS[name].rule(thresholds)})
     with replacing(folder / TABLE) as stream:
         stream.write(text.getvalue().encode())
+
+
+def read_verdicts(folder: Path) -> dict[str, Any] | None:
+    """The content of `verdicts.json`; None where there is none.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    path = folder / VERDICTS
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict) or "verdicts" not in content:
+        raise StoreError(f"{path} holds no verdicts")
+    return content
+
+
+def in_short(answer: Mapping[str, Any]) -> str:
+    """An answer as "yes 0.21 [0.15, 0.30]"; with "?" where its interval gives other words too."""
+    if answer["value"] is None:
+        return str(answer["word"])
+    unsure = "?" if answer["sure"] is False else ""
+    ends = "" if answer["low"] is None else f" [{answer['low']:.2g}, {answer['high']:.2g}]"
+    return f"{answer['word']}{unsure} {answer['value']:.2g}{ends}"
