@@ -95,7 +95,7 @@ def gated(dims: int) -> Planted:
     dim, bright = texture(shape, 2), 0.6 + 0.4 * texture(shape, 2)
     data = torch.where(switch | nothing, bright, dim)
     about = "the mean of one block, let through while another block is bright; a third is as bright and means nothing"
-    closed = torch.where(nothing, bright, dim * (1.0 - 0.8 * switch.float()))
+    closed = torch.where(nothing, bright, texture(shape, 4) * (1.0 - 0.8 * switch.float()))
     return Planted("gated", dims, about, Gated(switch, evidence), _image(data, switch | evidence), _image(closed), 1)
 
 

@@ -24,16 +24,16 @@ LAYER = "features"
 FOREIGN = ("captum",)
 """Methods that stand for those of other libraries, so that they have no result of their own."""
 
-BLOCKS = {"features": {"kind": "grid", "size": 4}}
+BLOCKS = {"features": {"kind": "blocks", "size": 4}}
 FEWER: dict[str, dict[str, Any]] = {
     "blur_integrated_gradients": {"sigma": 4.0},
     "expected_gradients": {"samples": 50},
     "extremal_perturbation": {"areas": [0.1], "steps": 60},
     "feature_ablation": BLOCKS,
     "feature_permutation": BLOCKS,
-    "hsic": {**BLOCKS, "samples": 500},
-    "kernel_shap": {**BLOCKS, "samples": 500},
-    "lime": {**BLOCKS, "samples": 500},
+    "hsic": {**BLOCKS, "samples": 800},
+    "kernel_shap": {**BLOCKS, "samples": 800},
+    "lime": {**BLOCKS, "samples": 800},
     "occlusion": {"window": 4, "stride": 2},
     "rise": {"masks": 1000},
     "shapley_value_sampling": {**BLOCKS, "permutations": 10},

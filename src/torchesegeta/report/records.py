@@ -41,12 +41,14 @@ class Run:
         about: `run.json`.
         maps: The last record of every map, in the order they were first written.
         overviews: The last record of every figure of several maps or pictures.
+        scores: The last record of every score.
     """
 
     folder: Path
     about: Record
     maps: tuple[Record, ...]
     overviews: tuple[Record, ...]
+    scores: tuple[Record, ...] = ()
 
     @cached_property
     def images(self) -> tuple[str, ...]:
@@ -91,7 +93,7 @@ def read(folder: Path) -> Run:
             scores.setdefault(_place(score), {})[str(score["metric"])] = score["value"]
     maps = [_with_scores(record, scores.get(_place(record), {})) for record in _last(records, "map", PLACE)]
     overviews = _last(records, "figure", ("kind", "image", "label", "layer", "target"))
-    return Run(folder, about, tuple(maps), tuple(overviews))
+    return Run(folder, about, tuple(maps), tuple(overviews), tuple(scores))
 
 
 def _last(records: Iterable[Record], kind: str, key: tuple[str, ...]) -> list[Record]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchesegeta.ledger import replacing
-from torchesegeta.report import chapters, learnt, words
+from torchesegeta.report import chapters, learnt, trust, words
 from torchesegeta.report.catalogue import Catalogue, registered
 from torchesegeta.report.records import Run, read
 
@@ -64,6 +64,7 @@ def render(run: Run, catalogue: Catalogue) -> str:
             rows=chapters.rows(shown, catalogue),
             families=chapters.families(shown, catalogue, album),
             learnt=learnt.chapter(shown, catalogue, album),
+            trust=trust.chapter(run, catalogue, album),
             config=json.dumps(_shortened(about.get("config")), ensure_ascii=False, indent=2),
             words=words,
         )

@@ -1,6 +1,6 @@
 """Verdicts: what the scores of a method say, question by question, in plain words. Needs no torch."""
 
-from torchesegeta.verdicts.figures import CASCADE, CHANCE, FAITHFULNESS, SENSITIVITY
+from torchesegeta.verdicts.figures import CASCADE, CHANCE, FAITHFULNESS, SENSITIVITY, SIMILARITY
 from torchesegeta.verdicts.questions import QUESTIONS, Question, Thresholds
 from torchesegeta.verdicts.tables import VERDICTS, in_short, read_verdicts, write_verdicts
 from torchesegeta.verdicts.verdict import Answer, Verdict, as_json, judge
@@ -11,6 +11,7 @@ __all__ = [
     "FAITHFULNESS",
     "QUESTIONS",
     "SENSITIVITY",
+    "SIMILARITY",
     "VERDICTS",
     "Answer",
     "Question",

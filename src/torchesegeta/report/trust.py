@@ -1,0 +1,215 @@
+"""The chapter "Can these explanations be trusted?": verdicts first, then scores, curves and strips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from matplotlib.figure import Figure
+
+from torchesegeta.errors import StoreError
+from torchesegeta.figures import CascadeRow, cascade_strip, draw_curves, save
+from torchesegeta.figures.cascade import projected_along
+from torchesegeta.figures.frame import Array, frame_of
+from torchesegeta.figures.measures import in_words
+from torchesegeta.report.catalogue import Catalogue, info
+from torchesegeta.report.pictures import Album, Picture
+from torchesegeta.report.records import Record, Run
+from torchesegeta.verdicts import CASCADE, SIMILARITY, read_verdicts
+
+FOLDER = Path("figures") / "evaluation"
+RESOLUTION = 110
+MOST_STRIPS = 4
+"""Images and targets whose strips are shown; the table holds all."""
+
+MOST_ROWS = 12
+"""Methods in a strip."""
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A figure of the chapter; `picture` is None where it could not be drawn."""
+
+    title: str
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """A method's scores: the mean over images and targets for every metric, as text."""
+
+    name: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The chapter.
+
+    Attributes:
+        verdicts: The content of `verdicts.json`, or None.
+        titles: Methods' names for people, by label and layer.
+        metrics: Names of the metrics of `scores`.
+        scores: A row per method.
+        amiss: Scores that are missing: the reason, and how many.
+        curves: A figure per metric that has curves.
+        strips: The cascade, by image and target.
+    """
+
+    verdicts: Mapping[str, Any] | None
+    titles: Mapping[tuple[str, str | None], str]
+    metrics: tuple[str, ...]
+    scores: tuple[ScoreRow, ...]
+    amiss: tuple[tuple[str, int], ...]
+    curves: tuple[Plate, ...]
+    strips: tuple[Plate, ...]
+
+
+def chapter(run: Run, catalogue: Catalogue, album: Album) -> Trust | None:
+    """The chapter; None for a run without scores. Its figures are written to the run folder.
+
+    Raises:
+        StoreError: The run folder cannot be read or written.
+    """
+    if not run.scores:
+        return None
+    titles = {_method(score): _title(score, catalogue) for score in run.scores}
+    metrics = tuple(dict.fromkeys(str(score["metric"]) for score in run.scores))
+    return Trust(
+        read_verdicts(run.folder),
+        titles,
+        metrics,
+        tuple(ScoreRow(title, tuple(_cell(run, key, metric) for metric in metrics)) for key, title in titles.items()),
+        tuple(_amiss(run)),
+        tuple(_curves(run, titles, album)),
+        tuple(_strips(run, titles, album)),
+    )
+
+
+def _method(score: Record) -> tuple[str, str | None]:
+    return str(score["label"]), score.get("layer")
+
+
+def _title(score: Record, catalogue: Catalogue) -> str:
+    method, label, layer = (score.get(name) for name in ("method", "label", "layer"))
+    title = info(catalogue, str(method)).title
+    name = title if label == method else f"{label} ({title})"
+    return f"{name} at {layer}" if layer else name
+
+
+def _cell(run: Run, key: tuple[str, str | None], metric: str) -> str:
+    own = [score for score in run.scores if _method(score) == key and score["metric"] == metric]
+    values = [float(score["value"]) for score in own if score["value"] is not None]
+    if values:
+        return f"{np.mean(values):.3g}"
+    return str(own[0].get("status") or "–") if own else "–"
+
+
+def _amiss(run: Run) -> Iterator[tuple[str, int]]:
+    reasons = [f"{s['metric']}: {s.get('reason') or 'no reason given'}" for s in run.scores if s["value"] is None]
+    for reason in dict.fromkeys(reasons):
+        yield reason, reasons.count(reason)
+
+
+def _curves(run: Run, titles: Mapping[tuple[str, str | None], str], album: Album) -> Iterator[Plate]:
+    """A figure per metric, and per series of steps where methods have several: means over images and targets."""
+    groups: dict[tuple[str, tuple[str, ...]], dict[str, dict[str, list[Sequence[float | None]]]]] = {}
+    for score in run.scores:
+        for name, curve in (score.get("curves") or {}).items():
+            panels = groups.setdefault((str(score["metric"]), tuple(score.get("steps") or ())), {})
+            panels.setdefault(name, {}).setdefault(titles[_method(score)], []).append(curve)
+    for number, ((metric, steps), panels) in enumerate(groups.items()):
+        means = {name: {title: _mean(found) for title, found in panel.items()} for name, panel in panels.items()}
+        title = in_words(metric).capitalize()
+        notes = ["means over images and targets"]
+
+        def draw(means: Any = means, steps: Any = steps, title: str = title, notes: Any = notes) -> Figure:
+            return draw_curves(means, steps, title=title, notes=notes)
+
+        yield from _plate(run, album, f"curves-{number}-{_slug(metric)}", title, draw)
+
+
+def _mean(curves: Sequence[Sequence[float | None]]) -> list[float | None]:
+    known = [[value for value in step if value is not None] for step in zip(*curves, strict=True)]
+    return [float(np.mean(values)) if values else None for values in known]
+
+
+def _strips(run: Run, titles: Mapping[tuple[str, str | None], str], album: Album) -> Iterator[Plate]:
+    groups: dict[tuple[str, str, tuple[str, ...]], list[Record]] = {}
+    for score in run.scores:
+        if score.get("metric_name") == CASCADE and (score.get("files") or {}).get("arrays"):
+            key = (str(score["image"]), str(score.get("target")), tuple(score.get("steps") or ()))
+            groups.setdefault(key, []).append(score)
+    signed = {(str(one["label"]), one.get("layer")): bool(one.get("signed", True)) for one in run.maps}
+    for number, ((image, target, steps), scores) in enumerate(list(groups.items())[:MOST_STRIPS]):
+        about = next((one for one in run.about.get("images") or () if one.get("name") == image), {})
+        views = [(score, _views(run.folder, score)) for score in scores[:MOST_ROWS]]
+        title = f"Weights drawn anew: {image}, {target}"
+
+        def draw(views: Any = views, steps: Any = steps, about: Any = about, title: str = title) -> Figure:
+            return _strip(views, steps, about, title, titles, signed, _convention(run))
+
+        yield from _plate(run, album, f"cascade-{number}-{_slug(image)}", title, draw)
+
+
+def _strip(
+    views: Sequence[tuple[Record, Mapping[str, Array]]],
+    steps: Sequence[str],
+    about: Mapping[str, Any],
+    title: str,
+    titles: Mapping[tuple[str, str | None], str],
+    signed: Mapping[tuple[str, str | None], bool],
+    convention: Any,
+) -> Figure:
+    affine = about.get("affine")
+    rows: list[CascadeRow] = []
+    shapes: list[tuple[int, ...]] = []
+    for score, found in views:
+        frame = frame_of(_shape(found), None if affine is None else np.asarray(affine, dtype=float), convention)
+        view = found["plane"] if "plane" in found else found[f"axis{projected_along(frame)}"]
+        shapes.append(_shape(found))
+        similarity = tuple((score.get("curves") or {}).get(SIMILARITY, ()))
+        key = _method(score)
+        rows.append(CascadeRow(titles[key], view, signed.get(key, True), similarity))
+    largest = max(shapes)
+    frame = frame_of(largest, None if affine is None else np.asarray(affine, dtype=float), convention)
+    notes = ["each map on its own scale", "below: rank correlation of magnitudes with the original"]
+    notes += ["strongest value along the line of sight"] if len(largest) == 3 else []
+    return cascade_strip(rows, steps, frame, title=title, notes=notes)
+
+
+def _shape(views: Mapping[str, Array]) -> tuple[int, ...]:
+    """Of the map that they are views of."""
+    if "plane" in views:
+        return tuple(views["plane"].shape[1:])
+    return (views["axis1"].shape[1], *views["axis0"].shape[1:])
+
+
+def _views(folder: Path, score: Record) -> dict[str, Array]:
+    path = folder / score["files"]["arrays"]
+    try:
+        return dict(safetensors.numpy.load_file(path))
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise StoreError(f"{path} cannot be read: {error}") from error
+
+
+def _convention(run: Run) -> str:
+    config = run.about.get("config")
+    return str(config.get("convention") or "radiological") if isinstance(config, Mapping) else "radiological"
+
+
+def _slug(text: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in text)
+
+
+def _plate(run: Run, album: Album, name: str, title: str, draw: Callable[[], Figure]) -> Iterator[Plate]:
+    """Draw a figure into the run folder."""
+    path = FOLDER / f"{name}.png"
+    save(draw(), run.folder / path, dpi=RESOLUTION)
+    picture = album.picture(path.as_posix(), wide=True)
+    if picture is not None:
+        yield Plate(title, picture)
