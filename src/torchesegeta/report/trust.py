@@ -12,8 +12,9 @@ import safetensors.numpy
 from matplotlib.figure import Figure
 
 from torchesegeta.errors import StoreError
-from torchesegeta.figures import CascadeRow, cascade_strip, draw_curves, save
-from torchesegeta.figures.cascade import projected_along
+from torchesegeta.figures import save
+from torchesegeta.figures.cascade import CascadeRow, cascade_strip, projected_along
+from torchesegeta.figures.curves import draw_curves
 from torchesegeta.figures.frame import Array, frame_of
 from torchesegeta.figures.measures import in_words
 from torchesegeta.report.catalogue import Catalogue, info
