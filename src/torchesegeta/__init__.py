@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torchesegeta.api import evaluate, explain
+    from torchesegeta.api import evaluate, explain, verdicts
     from torchesegeta.attributions import Attributions, load
     from torchesegeta.methods import methods
     from torchesegeta.metrics import metrics
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Attribution", "Attributions", "Image", "Score", "__version__", "agreement", "evaluate", "explain", "load",
-    "load_scores", "methods", "metrics", "region_tables",
+    "load_scores", "methods", "metrics", "region_tables", "verdicts",
 ]  # fmt: skip
 
 _HOMES = {
@@ -37,6 +37,7 @@ _HOMES = {
     "Attribution": "torchesegeta.types",
     "Image": "torchesegeta.types",
     "Score": "torchesegeta.types",
+    "verdicts": "torchesegeta.api",
 }
 
 

@@ -27,12 +27,15 @@ from torchesegeta.models import as_module, model_dims
 from torchesegeta.patches import Patches, image_dims
 from torchesegeta.plan.checks import check_layer_names
 from torchesegeta.precise import run_precisely
+from torchesegeta.store import describe as describe_map
+from torchesegeta.store import describe_score
 from torchesegeta.sweeps import ImageSet, Runner, Session, layer_by_default, prepared, probe_layers
 from torchesegeta.targets import OutputInfo, Target, parse_target
 from torchesegeta.targets.base import Activation
 from torchesegeta.tasks import Entry, Wanted, make_tasks, need_default_layer, parse_methods
 from torchesegeta.types import Attribution, Image, Precision, Score
 from torchesegeta.validation import check_agreement, describe
+from torchesegeta.verdict import Thresholds, Verdict, judge
 
 ImageLike = Image | Tensor | NDArray[Any] | Path | str
 
@@ -161,6 +164,30 @@ def evaluate(
             return [
                 one for item in images for one in _evaluate_one(settings.session(runner, item, images), maps, jobs, bar)
             ]
+
+
+def verdicts(
+    scores: Sequence[Score], maps: Sequence[Attribution] = (), thresholds: Thresholds | Mapping[str, Any] | None = None
+) -> list[Verdict]:
+    """What scores say of each method in plain words: does it depend on the weights, is it stable, faithful, complete?
+
+    Args:
+        scores: Of `evaluate`. The questions are answered by `cascading_randomisation`, `sensitivity`, and `deletion`
+            and `insertion` with the `chance` of each; what is left out is not tested.
+        maps: The maps; methods that report a completeness gap with theirs are held to it.
+        thresholds: From where on an answer is yes, weak or no, such as `{"stable_yes": 0.2}`.
+
+    Returns:
+        A verdict per method and layer, those with the fewest complaints first, with places within each question.
+
+    Raises:
+        ConfigError: A threshold does not exist or is out of order.
+    """
+    try:
+        limits = Thresholds.model_validate(thresholds or {})
+    except ValidationError as error:
+        raise ConfigError(describe(error, "thresholds")) from error
+    return judge([describe_score(one) for one in scores], [describe_map(one) for one in maps], limits)
 
 
 def _evaluate_one(

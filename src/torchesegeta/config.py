@@ -21,7 +21,7 @@ from torchesegeta.targets.classes import ClassTarget
 from torchesegeta.targets.parse import KINDS
 from torchesegeta.types import Precision
 from torchesegeta.validation import Strict, check_agreement, describe
-from torchesegeta.verdicts import Thresholds
+from torchesegeta.verdict import Thresholds
 
 
 class ModelConfig(Strict):

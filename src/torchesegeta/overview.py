@@ -21,7 +21,7 @@ from torchesegeta.metrics import Metric, metrics
 from torchesegeta.models import format_of
 from torchesegeta.plan import Plan, estimate, workers
 from torchesegeta.sweeps import LayerInfo, Sweep
-from torchesegeta.verdicts import in_short, read_verdicts
+from torchesegeta.verdict import in_short, read_verdicts
 
 Row = dict[str, Any]
 

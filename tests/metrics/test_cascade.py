@@ -183,6 +183,15 @@ def test_similarities_know_their_ends() -> None:
     assert all(abs(value) < 0.2 for value in similarities(a, other).values())
 
 
+def test_an_empty_surrounding_makes_no_maps_alike() -> None:
+    found, other = torch.zeros(2, 1, 20, 21).unbind()
+    found[0, 6:14, 6:14] = torch.randn(8, 8, generator=torch.Generator().manual_seed(0))
+    other[0, 6:14, 6:14] = torch.randn(8, 8, generator=torch.Generator().manual_seed(1))
+    alike = similarities(found, other)
+    assert alike["spearman_absolute"] > 0.8 and abs(alike["spearman_inside"]) < 0.3
+    assert math.isnan(similarities(torch.zeros(1, 9, 9), torch.zeros(1, 9, 9))["spearman_inside"])
+
+
 def test_a_volume_of_equal_slices_is_like_its_slice() -> None:
     a, b = (torch.randn(1, 24, 24, generator=torch.Generator().manual_seed(i)) for i in (0, 1))
     deep = [x[..., None].expand(1, 24, 24, 7) for x in (a, b)]

@@ -14,7 +14,7 @@ from torchesegeta.execute.log import Level, logging_to
 from torchesegeta.execute.runfile import RunFile
 from torchesegeta.execute.tickets import Blueprint, Ticket
 from torchesegeta.ledger import LOG, METRICS, RESULTS, SCORES, Ledger, Record, is_changed, task_of, write_table
-from torchesegeta.verdicts import Thresholds, judge, write_verdicts
+from torchesegeta.verdict import Thresholds, judge, write_verdicts
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from torchesegeta.metrics.entries import parse_metrics
 from torchesegeta.metrics.registry import register
 from torchesegeta.sweeps import Change, Read, Sample
 from torchesegeta.sweeps.base import Points
-from torchesegeta.sweeps.changed import JoinedPoints
+from torchesegeta.sweeps.changed import JoinedPoints, Series
 from torchesegeta.sweeps.perturbations import noise_at
 
 KEY = "map drawn at random"
@@ -109,8 +109,7 @@ class AlongRandom(Change):
 
     def points(self, image: Tensor, key: str, guide: Tensor | None) -> Points:
         """See `Change.points`."""
-        series = [self.inner.points(image, key, random_map(image, number)) for number in range(self.maps)]
-        return JoinedPoints(image, [self.inner.count(image)] * self.maps, series)
+        return JoinedPoints(image, key, [Series(self.inner, random_map(image, n)) for n in range(self.maps)])
 
 
 class _Several(ScoreReading):

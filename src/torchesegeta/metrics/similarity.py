@@ -17,9 +17,10 @@ def similarities(a: Tensor, b: Tensor) -> dict[str, float]:
     """Every measure of two maps (C, *spatial): 1 where they are equal, NaN where one cannot be told.
 
     `ssim`: structural similarity of the maps, each divided by its largest magnitude. `spearman`, `spearman_absolute`:
-    rank correlation of the values and of their magnitudes. `hog`: correlation of the histograms of oriented gradients
-    of the magnitudes, summed over channels; in 3D the mean over the three middle slices and the three maximum
-    projections.
+    rank correlation of the values and of their magnitudes. `spearman_inside`: of the values where either map is not 0;
+    a large empty surrounding, which the target's region cannot see, makes any two maps alike. `hog`: correlation of the
+    histograms of oriented gradients of the magnitudes, summed over channels; in 3D the mean over the three middle
+    slices and the three maximum projections.
     """
     return {name: measure(a, b) for name, measure in MEASURES.items()}
 
@@ -48,6 +49,12 @@ def spearman_absolute(a: Tensor, b: Tensor) -> float:
     return rank_correlation(a.float().abs(), b.float().abs())
 
 
+def spearman_inside(a: Tensor, b: Tensor) -> float:
+    """Rank correlation of the values where either is not 0."""
+    inside = (a != 0) | (b != 0)
+    return rank_correlation(a[inside].float(), b[inside].float()) if bool(inside.any()) else float("nan")
+
+
 def hog(a: Tensor, b: Tensor) -> float:
     """Correlation of the histograms of oriented gradients."""
     pairs = zip(_planes(a), _planes(b), strict=True)
@@ -59,6 +66,7 @@ MEASURES: dict[str, Callable[[Tensor, Tensor], float]] = {
     "ssim": ssim,
     "spearman": spearman,
     "spearman_absolute": spearman_absolute,
+    "spearman_inside": spearman_inside,
     "hog": hog,
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 from torchesegeta.metrics.entries import WantedMetric, parse_metrics
 from torchesegeta.metrics.registry import metrics
 from torchesegeta.tasks import Entry
-from torchesegeta.verdicts import CASCADE, CHANCE, FAITHFULNESS, SENSITIVITY
+from torchesegeta.verdict import CASCADE, CHANCE, FAITHFULNESS, SENSITIVITY
 
 
 def verdict_entries(given: Iterable[WantedMetric] = ()) -> list[Entry]:

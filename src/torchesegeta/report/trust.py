@@ -20,7 +20,7 @@ from torchesegeta.figures.measures import in_words
 from torchesegeta.report.catalogue import Catalogue, info
 from torchesegeta.report.pictures import Album, Picture
 from torchesegeta.report.records import Record, Run
-from torchesegeta.verdicts import CASCADE, SIMILARITY, read_verdicts
+from torchesegeta.verdict import CASCADE, SIMILARITY, read_verdicts
 
 FOLDER = Path("figures") / "evaluation"
 RESOLUTION = 110
@@ -178,7 +178,7 @@ def _strip(
         rows.append(CascadeRow(titles[key], view, signed.get(key, True), similarity))
     largest = max(shapes)
     frame = frame_of(largest, None if affine is None else np.asarray(affine, dtype=float), convention)
-    notes = ["each map on its own scale", "below: rank correlation of magnitudes with the original"]
+    notes = ["each map on its own scale", "below: rank correlation with the original, where either is not 0"]
     notes += ["strongest value along the line of sight"] if len(largest) == 3 else []
     return cascade_strip(rows, steps, frame, title=title, notes=notes)
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from torchesegeta.verdicts.questions import Name, Record
+from torchesegeta.verdict.questions import Name, Record
 
 CASCADE, SENSITIVITY, CHANCE, GAP = "cascading_randomisation", "sensitivity", "chance", "completeness_gap"
 FAITHFULNESS = {"deletion": -1.0, "insertion": 1.0}
 """Metrics that are compared with chance, and whether more of them is better."""
 
-SIMILARITY = "spearman_absolute"
+SIMILARITY = "spearman_inside"
+"""Of the similarities the one that knows signs and is not fooled by empty surroundings."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from torchesegeta.verdicts import Thresholds, Verdict, judge, write_verdicts
-from torchesegeta.verdicts.verdict import interval_of
+from torchesegeta.verdict import Thresholds, Verdict, judge, write_verdicts
+from torchesegeta.verdict.judging import interval_of
 
 CHANCE = {"name": "deletion", "steps": 8}
 
@@ -30,7 +30,7 @@ def cascade(label: str, image: str, *curve: float | None, order: str = "cascadin
         image,
         "cascading_randomisation",
         0.5,
-        curves={"spearman_absolute": [1.0, *curve]},
+        curves={"spearman_inside": [1.0, *curve]},
         parameters={"order": order},
     )
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from torchesegeta.errors import StoreError
 from torchesegeta.ledger import replacing, write_json
-from torchesegeta.verdicts.questions import QUESTIONS, Thresholds
-from torchesegeta.verdicts.verdict import Verdict, as_json
+from torchesegeta.verdict.judging import Verdict, as_json
+from torchesegeta.verdict.questions import QUESTIONS, Thresholds
 
 VERDICTS = "verdicts.json"
 TABLE = "verdicts.csv"

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from torchesegeta.verdicts.figures import Place, numbers
-from torchesegeta.verdicts.questions import QUESTIONS, Name, Question, Record, Thresholds, Word
+from torchesegeta.verdict.figures import Place, numbers
+from torchesegeta.verdict.questions import QUESTIONS, Name, Question, Record, Thresholds, Word
 
 CONFIDENCE = 0.95
 """Of the intervals."""
