@@ -14,7 +14,7 @@ from torchesegeta.errors import ConfigError
 from torchesegeta.metrics.base import Case, Measurement, ScoreMetric, ScoreReading
 from torchesegeta.metrics.entries import parse_metrics
 from torchesegeta.metrics.registry import register
-from torchesegeta.sweeps import Change, Read, Sample
+from torchesegeta.sweeps import Change, Read, Sample, Session
 from torchesegeta.sweeps.base import Points
 from torchesegeta.sweeps.changed import JoinedPoints, Series
 from torchesegeta.sweeps.perturbations import noise_at
@@ -67,6 +67,10 @@ class Chance(ScoreMetric):
         """Those of the other metric, for every map where they follow it."""
         other = self.other
         return other.points * (self.maps if other.guided else 1)
+
+    def before(self, session: Session) -> Session:
+        """That of the other metric."""
+        return self.other.before(session)
 
     def change(self, case: Case) -> Change:
         """See `ScoreMetric.change`."""
