@@ -16,6 +16,7 @@ from torchesegeta.overview import bounds, default_of, describe_method, describe_
 from torchesegeta.patches import Patches
 from torchesegeta.targets import ClassTarget, ErrorTarget, MulticlassTarget, RegionTarget, ThresholdTarget
 from torchesegeta.validation import Strict
+from torchesegeta.verdict import Thresholds
 
 HERE = Path(__file__).parent
 ENTRIES = """An entry of `methods` is a name, or `{"name": …}` with the method's parameters (see [Methods](methods.md)).
@@ -107,6 +108,7 @@ def config_page() -> str:
         ("`images[]`: a table", CsvSet),
         ("`patches`", Patches),
         ("`evaluation`", EvaluationConfig),
+        ("`evaluation.verdict`", Thresholds),
         ("`execution`", ExecutionConfig),
         ("`executor` of kind `local`", LocalExecutor),
         ("`executor` of kind `ray`", RayExecutor),

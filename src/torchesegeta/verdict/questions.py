@@ -17,7 +17,7 @@ Word = Literal["yes", "weak", "no", "not tested", "not claimed"]
 ALIKE_LITTLE, ALIKE = 0.5, 0.8
 """Rank correlation with the map of a model whose weights are all random, where either map is not 0. An edge detector
 keeps 1. Maps of magnitude keep some of it whatever the model, since what lies in the middle of the target's region is
-seen more often: 0.5 to 0.7 between two random models. Above 0.8 hardly anything was learnt."""
+seen more often. Above 0.8 hardly anything was learnt."""
 
 CHANGES_LITTLE, CHANGES = 0.5, 1.0
 """Largest change of the map, as a share of its own size, when voxels move by at most 2 % of the image's range. At 1 the
