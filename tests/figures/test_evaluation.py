@@ -57,18 +57,21 @@ def test_a_strip_needs_as_many_maps_as_steps() -> None:
 
 
 def test_curves_have_a_panel_per_figure_and_a_line_per_method() -> None:
-    panels = {"ssim": {"a": [1.0, 0.5, None], "b": [1.0, 0.9, 0.8]}, "hog": {"a": [1.0, 0.1, 0.2]}}
+    panels: dict[str, dict[str, list[float | None]]] = {
+        "ssim": {"a": [1.0, 0.5, None], "b": [1.0, 0.9, 0.8]},
+        "hog": {"a": [1.0, 0.1, 0.2]},
+    }
     figure = draw_curves(panels, ["original", "head", "stem"], title="Cascading randomisation")
     lines = [len(axes.lines) for axes in figure.axes if axes.axison]
     assert lines == [3, 2], "with a line at 0"
     assert {"SSIM", "hog", "a", "b"} <= set(words(figure))
-    first = next(axes for axes in figure.axes if axes.axison).lines[0].get_ydata()
+    first = np.asarray(next(axes for axes in figure.axes if axes.axison).lines[0].get_ydata())
     assert np.isnan(first[-1]) and first[1] == 0.5
 
 
 def test_steps_that_are_numbers_are_positions() -> None:
     figure = draw_curves({"score": {"a": [1.0, 0.2, 0.0]}}, ["0", "0.1", "1"], title="Deletion")
     (axes,) = [axes for axes in figure.axes if axes.axison]
-    assert axes.lines[0].get_xdata().tolist() == [0, 0.1, 1]
+    assert np.asarray(axes.lines[0].get_xdata()).tolist() == [0, 0.1, 1]
     with pytest.raises(InputError, match="over 2 steps"):
         draw_curves({"score": {"a": [1.0]}}, ["0", "1"], title="t")

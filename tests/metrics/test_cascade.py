@@ -107,6 +107,16 @@ def test_a_cascade_of_five_methods_costs_the_sweeps_of_one() -> None:
         assert score.passes == {"forward": steps + binding_and_order, "backward": steps}
 
 
+def test_ten_methods_over_ten_layers_cost_ten_sweeps() -> None:
+    layers = [part for n in range(9) for part in (nn.Conv2d(1 if n == 0 else 2, 2, 3, padding=1), nn.Tanh())]
+    net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 3)).eval()
+    more = ["layer_gradient_x_activation", "linear_approximation", "layer_gradcam", "layer_cam", "xgrad_cam"]
+    maps = te.explain(net, image(), [*GRADIENTS, *more], target=1, layers="4")
+    found = te.evaluate(net, image(), maps, "cascading_randomisation")
+    assert len(found) == 10 and all(len(score.steps) == 10 + 1 for score in found)
+    assert {(s.passes["forward"], s.passes["backward"]) for s in found} == {(10 + 2, 10)}
+
+
 def test_the_target_stays_that_of_the_original() -> None:
     net, x = Segmenter(), image()
     maps = te.explain(net, x, ["vanilla_backprop"], target={"kind": "multiclass"})

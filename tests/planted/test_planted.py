@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from torchesegeta.cli import app
 from torchesegeta.errors import ConfigError
 from torchesegeta.planted import Planted, as_markdown, cases, check, word_of, write_csv
 from torchesegeta.planted.finding import FEWER, chosen
@@ -81,3 +83,25 @@ def test_names_are_checked() -> None:
         chosen(["salency"])
     assert set(FEWER) <= set(chosen())
     assert "deep_dream" not in chosen() and "captum" not in chosen()
+
+
+def test_the_command_prints_and_writes_the_table(tmp_path: Path) -> None:
+    run = CliRunner().invoke(app, ["evaluate", "--planted", "--methods", "saliency,gradcam", "-o", str(tmp_path)])
+    assert run.exit_code == 0, run.output
+    assert "shortcut, 3D: 1 found, 0 partly, 1 missed" in run.output
+    with (tmp_path / "planted.csv").open(newline="") as stream:
+        assert len(list(csv.DictReader(stream))) == 2 * len(CASES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--planted", "runs/a"], "RUN does not fit: --planted judges no run"),
+        (["runs/a", "--methods", "saliency"], "--methods does not fit: only --planted takes it"),
+        ([], "RUN: give a run folder, or --planted"),
+        (["--planted", "--methods", "salency"], "nearest: 'saliency'"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(arguments: list[str], said: str) -> None:
+    run = CliRunner().invoke(app, ["evaluate", *arguments])
+    assert run.exit_code == 2 and said in run.output

@@ -11,7 +11,6 @@ import numpy as np
 import safetensors.numpy
 from matplotlib.figure import Figure
 
-from torchesegeta.errors import StoreError
 from torchesegeta.figures import save
 from torchesegeta.figures.cascade import CascadeRow, cascade_strip, projected_along
 from torchesegeta.figures.curves import draw_curves
@@ -104,7 +103,7 @@ def _title(score: Record, catalogue: Catalogue) -> str:
 
 def _cell(run: Run, key: tuple[str, str | None], metric: str) -> str:
     own = [score for score in run.scores if _method(score) == key and score["metric"] == metric]
-    values = [float(score["value"]) for score in own if score["value"] is not None]
+    values = [float(score["value"]) for score in own if isinstance(score["value"], int | float)]
     if values:
         return f"{np.mean(values):.3g}"
     return str(own[0].get("status") or "–") if own else "–"
@@ -120,9 +119,11 @@ def _curves(run: Run, titles: Mapping[tuple[str, str | None], str], album: Album
     """A figure per metric, and per series of steps where methods have several: means over images and targets."""
     groups: dict[tuple[str, tuple[str, ...]], dict[str, dict[str, list[Sequence[float | None]]]]] = {}
     for score in run.scores:
+        steps = tuple(score.get("steps") or ())
         for name, curve in (score.get("curves") or {}).items():
-            panels = groups.setdefault((str(score["metric"]), tuple(score.get("steps") or ())), {})
-            panels.setdefault(name, {}).setdefault(titles[_method(score)], []).append(curve)
+            if len(curve) == len(steps) > 1:
+                panels = groups.setdefault((str(score["metric"]), steps), {})
+                panels.setdefault(name, {}).setdefault(titles[_method(score)], []).append(curve)
     for number, ((metric, steps), panels) in enumerate(groups.items()):
         means = {name: {title: _mean(found) for title, found in panel.items()} for name, panel in panels.items()}
         title = in_words(metric).capitalize()
@@ -148,7 +149,10 @@ def _strips(run: Run, titles: Mapping[tuple[str, str | None], str], album: Album
     signed = {(str(one["label"]), one.get("layer")): bool(one.get("signed", True)) for one in run.maps}
     for number, ((image, target, steps), scores) in enumerate(list(groups.items())[:MOST_STRIPS]):
         about = next((one for one in run.about.get("images") or () if one.get("name") == image), {})
-        views = [(score, _views(run.folder, score)) for score in scores[:MOST_ROWS]]
+        read = [(score, _views(run.folder, score)) for score in scores[:MOST_ROWS]]
+        views = [(score, found) for score, found in read if found is not None]
+        if not views:
+            continue
         title = f"Weights drawn anew: {image}, {target}"
 
         def draw(views: Any = views, steps: Any = steps, about: Any = about, title: str = title) -> Figure:
@@ -167,17 +171,13 @@ def _strip(
     convention: Any,
 ) -> Figure:
     affine = about.get("affine")
-    rows: list[CascadeRow] = []
-    shapes: list[tuple[int, ...]] = []
+    place = None if affine is None else np.asarray(affine, dtype=float)
+    largest = max(_shape(found) for _, found in views)
+    frame, rows = frame_of(largest, place, convention), []
     for score, found in views:
-        frame = frame_of(_shape(found), None if affine is None else np.asarray(affine, dtype=float), convention)
         view = found["plane"] if "plane" in found else found[f"axis{projected_along(frame)}"]
-        shapes.append(_shape(found))
         similarity = tuple((score.get("curves") or {}).get(SIMILARITY, ()))
-        key = _method(score)
-        rows.append(CascadeRow(titles[key], view, signed.get(key, True), similarity))
-    largest = max(shapes)
-    frame = frame_of(largest, None if affine is None else np.asarray(affine, dtype=float), convention)
+        rows.append(CascadeRow(titles[_method(score)], view, signed.get(_method(score), True), similarity))
     notes = ["each map on its own scale", "below: rank correlation with the original, where either is not 0"]
     notes += ["strongest value along the line of sight"] if len(largest) == 3 else []
     return cascade_strip(rows, steps, frame, title=title, notes=notes)
@@ -190,12 +190,14 @@ def _shape(views: Mapping[str, Array]) -> tuple[int, ...]:
     return (views["axis1"].shape[1], *views["axis0"].shape[1:])
 
 
-def _views(folder: Path, score: Record) -> dict[str, Array]:
+def _views(folder: Path, score: Record) -> dict[str, Array] | None:
+    """What a score has of its maps; None where the file is gone or damaged: it costs no report."""
     path = folder / score["files"]["arrays"]
     try:
-        return dict(safetensors.numpy.load_file(path))
-    except (OSError, ValueError, safetensors.SafetensorError) as error:
-        raise StoreError(f"{path} cannot be read: {error}") from error
+        found = dict(safetensors.numpy.load_file(path))
+    except (OSError, ValueError, safetensors.SafetensorError):
+        return None
+    return found if "plane" in found or {"axis0", "axis1", "axis2"} <= set(found) else None
 
 
 def _convention(run: Run) -> str:
