@@ -148,7 +148,7 @@ def _strips(run: Run, titles: Mapping[tuple[str, str | None], str], album: Album
             groups.setdefault(key, []).append(score)
     signed = {(str(one["label"]), one.get("layer")): bool(one.get("signed", True)) for one in run.maps}
     for number, ((image, target, steps), scores) in enumerate(list(groups.items())[:MOST_STRIPS]):
-        about = next((one for one in run.about.get("images") or () if one.get("name") == image), {})
+        about: Mapping[str, Any] = next((one for one in run.about.get("images") or () if one.get("name") == image), {})
         read = [(score, _views(run.folder, score)) for score in scores[:MOST_ROWS]]
         views = [(score, found) for score, found in read if found is not None]
         if not views:

@@ -25,7 +25,7 @@ change is as large as the map."""
 
 AHEAD, HARDLY_AHEAD = 0.1, 0.02
 """How much earlier the score falls (deletion) or rises (insertion) than along random maps, as an area between 0 and 1:
-random maps of a linear score have 0.5, and no map is further than 0.5 ahead of that."""
+of a score that is about linear random maps have 0.5, and the best have near 0 or 1."""
 
 GAP_SMALL, GAP = 0.05, 0.2
 """How far the sum of the map is from the score's change, as a share of it. What is left comes from too few steps or
