@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from torchesegeta.verdict import Thresholds, judge, write_verdicts
-
 from .support import record, write_run
 from .test_report import Reader, read
 
@@ -18,7 +16,14 @@ STEPS = ["original", "head", "stem"]
 
 def score(metric: str, value: float | None, **changes: Any) -> dict[str, Any]:
     place = {"record": "score", "method": "saliency", "label": "saliency", "image": "head", "target": "vessel"}
-    about = {"metric": metric, "metric_name": metric, "value": value, "layer": None, "status": "ok", "files": {}}
+    about: dict[str, Any] = {
+        "metric": metric,
+        "metric_name": metric,
+        "value": value,
+        "layer": None,
+        "status": "ok",
+        "files": {},
+    }
     return {**place, **about, "measures": {}, "steps": [], "curves": {}, "parameters": {}, **changes}
 
 
@@ -31,11 +36,8 @@ def cascade(folder: Path, *, whole: bool = True) -> dict[str, Any]:
     return score("cascading_randomisation", 0.9, steps=STEPS, curves=curves, files=files)
 
 
-def report(folder: Path, records: list[dict[str, Any]], *, verdict: bool = True) -> Reader:
-    write_run(folder, [record(), *records])
-    if verdict:
-        write_verdicts(folder, judge(records), Thresholds())
-    return read(folder)
+def report(folder: Path, records: list[dict[str, Any]]) -> Reader:
+    return read(write_run(folder, [record(), *records]))
 
 
 def test_the_report_opens_with_the_verdicts(tmp_path: Path) -> None:
@@ -54,7 +56,7 @@ def test_the_report_opens_with_the_verdicts(tmp_path: Path) -> None:
 
 
 def test_scores_without_a_verdict_say_how_to_get_one(tmp_path: Path) -> None:
-    page = report(tmp_path / "run", [score("gini", 0.5)], verdict=False)
+    page = report(tmp_path / "run", [score("gini", 0.5)])
     assert "esegeta evaluate run --verdict" in page.text and "0.5" in page.text
 
 
@@ -67,4 +69,4 @@ def test_what_is_gone_costs_no_report(tmp_path: Path) -> None:
 
 
 def test_a_run_without_scores_has_no_such_chapter(tmp_path: Path) -> None:
-    assert "trust" not in [tag.get("id") for tag in report(tmp_path / "run", [], verdict=False).all("section")]
+    assert "trust" not in [tag.get("id") for tag in report(tmp_path / "run", []).all("section")]

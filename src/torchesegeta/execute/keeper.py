@@ -13,8 +13,20 @@ from torchesegeta.execute.events import Event, Listener
 from torchesegeta.execute.log import Level, logging_to
 from torchesegeta.execute.runfile import RunFile
 from torchesegeta.execute.tickets import Blueprint, Ticket
-from torchesegeta.ledger import LOG, METRICS, RESULTS, SCORES, Ledger, Record, is_changed, task_of, write_table
-from torchesegeta.verdict import Thresholds, judge, write_verdicts
+from torchesegeta.ledger import (
+    LOG,
+    METRICS,
+    RESULTS,
+    SCORES,
+    Ledger,
+    Record,
+    is_changed,
+    key_of,
+    read_manifest,
+    task_of,
+    write_table,
+)
+from torchesegeta.verdict import Thresholds, is_complete, judge, write_verdicts
 
 log = logging.getLogger(__name__)
 
@@ -133,8 +145,8 @@ class Keeper:
         """
         given = self.blueprint.about["config"]["evaluation"].get("verdict")
         thresholds = Thresholds() if given is None else Thresholds.model_validate(given)
-        maps = [record for record in self.ledger.records.values() if record["record"] == "map"]
-        verdicts = judge(scores, maps, thresholds)
+        maps = {key_of(record): record for record in read_manifest(self.folder) if is_complete(record)}
+        verdicts = judge(scores, maps.values(), thresholds)
         if verdicts:
             write_verdicts(self.folder, verdicts, thresholds)
 

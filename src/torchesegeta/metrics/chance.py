@@ -37,7 +37,9 @@ class Chance(ScoreMetric):
     reads = Read.SCORE | Read.INPUT_CHANGE
 
     metric: dict[str, Any] = Field(
-        description="The other metric, which reads scores at changed images: its name, or a mapping with parameters."
+        "deletion",
+        validate_default=True,
+        description="The other metric, which reads scores at changed images: its name, or a mapping with parameters.",
     )
     maps: int = Field(5, ge=1, description="Number of random maps.")
 

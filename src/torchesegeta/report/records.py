@@ -88,12 +88,13 @@ def read(folder: Path) -> Run:
     records = list(read_records(folder))
     records = in_order(records, about) if shards_in(folder) else records
     scores: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for score in _last(records, "score", (*PLACE, "metric")):
+    lines = _last(records, "score", (*PLACE, "metric"))
+    for score in lines:
         if isinstance(score.get("value"), (int, float)):
             scores.setdefault(_place(score), {})[str(score["metric"])] = score["value"]
     maps = [_with_scores(record, scores.get(_place(record), {})) for record in _last(records, "map", PLACE)]
     overviews = _last(records, "figure", ("kind", "image", "label", "layer", "target"))
-    return Run(folder, about, tuple(maps), tuple(overviews), tuple(scores))
+    return Run(folder, about, tuple(maps), tuple(overviews), tuple(lines))
 
 
 def _last(records: Iterable[Record], kind: str, key: tuple[str, ...]) -> list[Record]:

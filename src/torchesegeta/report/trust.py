@@ -19,7 +19,7 @@ from torchesegeta.figures.measures import in_words
 from torchesegeta.report.catalogue import Catalogue, info
 from torchesegeta.report.pictures import Album, Picture
 from torchesegeta.report.records import Record, Run
-from torchesegeta.verdict import CASCADE, SIMILARITY, read_verdicts
+from torchesegeta.verdict import CASCADE, SIMILARITY, Thresholds, as_json, judge
 
 FOLDER = Path("figures") / "evaluation"
 RESOLUTION = 110
@@ -51,7 +51,7 @@ class Trust:
     """The chapter.
 
     Attributes:
-        verdicts: The content of `verdicts.json`, or None.
+        verdicts: As in `verdicts.json`; None where no score answers a question.
         titles: Methods' names for people, by label and layer.
         metrics: Names of the metrics of `scores`.
         scores: A row per method.
@@ -80,7 +80,7 @@ def chapter(run: Run, catalogue: Catalogue, album: Album) -> Trust | None:
     titles = {_method(score): _title(score, catalogue) for score in run.scores}
     metrics = tuple(dict.fromkeys(str(score["metric"]) for score in run.scores))
     return Trust(
-        read_verdicts(run.folder),
+        _verdicts(run),
         titles,
         metrics,
         tuple(ScoreRow(title, tuple(_cell(run, key, metric) for metric in metrics)) for key, title in titles.items()),
@@ -88,6 +88,15 @@ def chapter(run: Run, catalogue: Catalogue, album: Album) -> Trust | None:
         tuple(_curves(run, titles, album)),
         tuple(_strips(run, titles, album)),
     )
+
+
+def _verdicts(run: Run) -> dict[str, Any] | None:
+    """What the scores say so far, as in `verdicts.json`."""
+    config = run.about.get("config")
+    given = ((config.get("evaluation") or {}) if isinstance(config, Mapping) else {}).get("verdict")
+    thresholds = Thresholds.model_validate(given or {})
+    verdicts = judge(run.scores, run.maps, thresholds)
+    return as_json(verdicts, thresholds) if verdicts else None
 
 
 def _method(score: Record) -> tuple[str, str | None]:

@@ -1,6 +1,6 @@
 """Verdicts: what the scores of a method say, question by question, in plain words. Needs no torch."""
 
-from torchesegeta.verdict.figures import CASCADE, CHANCE, FAITHFULNESS, SENSITIVITY, SIMILARITY
+from torchesegeta.verdict.figures import CASCADE, CHANCE, FAITHFULNESS, SENSITIVITY, SIMILARITY, is_complete
 from torchesegeta.verdict.judging import Answer, Verdict, as_json, judge
 from torchesegeta.verdict.questions import QUESTIONS, Question, Thresholds
 from torchesegeta.verdict.tables import VERDICTS, in_short, read_verdicts, write_verdicts
@@ -19,6 +19,7 @@ __all__ = [
     "Verdict",
     "as_json",
     "in_short",
+    "is_complete",
     "judge",
     "read_verdicts",
     "write_verdicts",

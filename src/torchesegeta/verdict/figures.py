@@ -43,16 +43,20 @@ def numbers(scores: Sequence[Record], maps: Iterable[Record] = ()) -> Iterator[t
     """
     whole = [score for score in scores if _is_number(score.get("value"))]
     for score in whole:
-        if score["metric_name"] == CASCADE and _cascades(score) and (left := _left(score)) is not None:
+        if score.get("metric_name") == CASCADE and _cascades(score) and (left := _left(score)) is not None:
             yield "weights", place_of(score), left
-        elif score["metric_name"] == SENSITIVITY:
+        elif score.get("metric_name") == SENSITIVITY:
             yield "stable", place_of(score), float(score["value"])
     for place, lead in _leads(whole).items():
         yield "faithful", place, lead
     for record in maps:
-        gap = (record.get("measures") or {}).get(GAP)
-        if gap is not None and _is_number(gap):
-            yield "complete", place_of(record), float(gap)
+        if is_complete(record):
+            yield "complete", place_of(record), float(record["measures"][GAP])
+
+
+def is_complete(record: Record) -> bool:
+    """Whether a record is that of a map whose method reports a completeness gap with it."""
+    return record.get("record", "map") == "map" and _is_number((record.get("measures") or {}).get(GAP))
 
 
 def _is_number(value: Any) -> bool:
@@ -73,11 +77,11 @@ def _left(score: Record) -> float | None:
 
 def _leads(scores: Sequence[Record]) -> dict[Place, float]:
     """How far each map is ahead of random ones: the mean over the metrics that say it."""
-    chance = {(place_of(s), _followed(s)): float(s["value"]) for s in scores if s["metric_name"] == CHANCE}
+    chance = {(place_of(s), _followed(s)): float(s["value"]) for s in scores if s.get("metric_name") == CHANCE}
     found: dict[Place, list[float]] = {}
     for score in scores:
-        place, sign = place_of(score), FAITHFULNESS.get(score["metric_name"])
-        random = chance.get((place, _key(score["metric_name"], score.get("parameters") or {})))
+        place, sign = place_of(score), FAITHFULNESS.get(score.get("metric_name"))
+        random = chance.get((place, _key(score.get("metric_name"), score.get("parameters") or {})))
         if sign is not None and random is not None:
             found.setdefault(place, []).append(sign * (float(score["value"]) - random))
     return {place: sum(leads) / len(leads) for place, leads in found.items()}
