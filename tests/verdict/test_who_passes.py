@@ -168,6 +168,21 @@ def test_chance_is_the_mean_of_what_the_other_metric_says_of_random_maps(trained
     assert (te.evaluate(trained, x, maps[0], left)[0].value or 0) < (found[0].value or 0), "a gradient beats chance"
 
 
+def test_chance_follows_what_the_other_metric_follows() -> None:
+    from torchesegeta.metrics.chance import random_map
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        net = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1)).eval()
+    x = bar(3, upright=True)
+    maps = te.explain(net, x, ["saliency"], target={"kind": "multiclass"}, progress=False)
+    wanted = {"name": "deletion", "on": "dice", "steps": 4}
+    found = te.evaluate(net, x, list(maps), {"name": "chance", "metric": wanted, "maps": 2})
+    for one, score in zip(maps, found, strict=True):
+        drawn = [te.evaluate(net, x, replace(one, values=random_map(x, n)), wanted)[0] for n in range(2)]
+        assert score.value == pytest.approx(sum(s.value or 0 for s in drawn) / 2, rel=1e-5)
+
+
 def test_chance_of_what_has_none_is_refused() -> None:
     for name, match in (("gini", "reads no scores"), ("sensitivity", "reads no scores"), ("ginny", "nearest: 'gini'")):
         with pytest.raises(ConfigError, match=match):

@@ -80,8 +80,9 @@ def _leads(scores: Sequence[Record]) -> dict[Place, float]:
     chance = {(place_of(s), _followed(s)): float(s["value"]) for s in scores if s.get("metric_name") == CHANCE}
     found: dict[Place, list[float]] = {}
     for score in scores:
-        place, sign = place_of(score), FAITHFULNESS.get(score.get("metric_name"))
-        random = chance.get((place, _key(score.get("metric_name"), score.get("parameters") or {})))
+        name = str(score.get("metric_name"))
+        place, sign = place_of(score), FAITHFULNESS.get(name)
+        random = chance.get((place, _key(name, score.get("parameters") or {})))
         if sign is not None and random is not None:
             found.setdefault(place, []).append(sign * (float(score["value"]) - random))
     return {place: sum(leads) / len(leads) for place, leads in found.items()}
