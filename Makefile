@@ -1,9 +1,9 @@
-# `make demo`, `make test` and `make bench` set up .venv themselves; they need Python 3.11, git and nothing else.
+# `make demo`, `make gui`, `make test` and `make bench` set up .venv themselves; they need Python 3.11, git and nothing else.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: demo test lint check test-slow bench docs clean
+.PHONY: demo test lint check test-slow bench docs web gui clean
 
 demo: .venv/demo
 	$(BIN)/esegeta demo
@@ -26,6 +26,18 @@ check: test
 docs: .venv/dev
 	$(BIN)/python -m docs.generate
 
+# The front end of the web interface, built into the package, where git ignores it.
+STATIC := src/torchesegeta/web/static
+FRONT := $(shell git ls-files web)
+
+web: $(STATIC)/index.html
+
+gui: $(STATIC)/index.html .venv/gui
+	$(BIN)/esegeta serve
+
+$(STATIC)/index.html: $(FRONT) | .venv/torch
+	$(BIN)/python web/build.py check test build
+
 bench: .venv/dev
 	$(BIN)/python -m benchmarks
 
@@ -39,9 +51,13 @@ bench: .venv/dev
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[demo]"
 	touch $@
 
+.venv/gui: .venv/torch pyproject.toml
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[demo,web]"
+	touch $@
+
 .venv/dev: .venv/torch pyproject.toml
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[demo,bench,cluster,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[demo,web,bench,cluster,dev]"
 	touch $@
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache web/node_modules $(STATIC)

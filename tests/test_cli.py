@@ -241,3 +241,12 @@ def test_torchscript_is_refused_by_name_where_it_shows_too_little(project: Proje
     }
     reasons = {str(m["reason"]) for m in project.maps() if m["status"] == "incompatible"}
     assert len(reasons) == 2 and all("TorchScript" in reason for reason in reasons)
+
+
+def test_the_web_interface_is_for_this_machine_alone(tmp_path: Path) -> None:
+    pytest.importorskip("fastapi")
+    open_to_all = esegeta("serve", "--runs", tmp_path, "--host", "0.0.0.0", "--no-browser")
+    assert (open_to_all.exit_code, "--allow-remote" in open_to_all.stderr) == (2, True)
+    nowhere = esegeta("serve", "--runs", tmp_path, "--images", tmp_path / "nothing", "--no-browser")
+    assert (nowhere.exit_code, "is no folder" in nowhere.stderr) == (2, True)
+    assert not list(tmp_path.iterdir())

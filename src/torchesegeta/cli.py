@@ -180,12 +180,70 @@ def layers(config: ConfigArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
-    """Write the report of a run anew."""
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    interactive: Annotated[bool, typer.Option("--interactive", help="One page with a viewer and the maps.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file of --interactive.")] = None,
+    chosen: Annotated[
+        list[str] | None, typer.Option("--map", help="A method whose maps go into it; without: what fits.")
+    ] = None,
+) -> None:
+    """Write the report of a run anew, or as one page that opens by a double click and shows maps in a viewer."""
     with _speaking():
-        from torchesegeta.report import write_report
+        if not interactive:
+            _refuse_without_interactive(output, chosen)
+            from torchesegeta.report import write_report
 
-        typer.echo(str(write_report(folder)))
+            typer.echo(str(write_report(folder)))
+            return
+        from torchesegeta.report.interactive import write_interactive
+
+        written = write_interactive(folder, output, labels=chosen or ())
+        typer.echo(str(written.path))
+        for name in written.left_out:
+            typer.echo(f"left out, or the file would be too large: {name}", err=True)
+
+
+def _refuse_without_interactive(output: Path | None, chosen: list[str] | None) -> None:
+    from torchesegeta.errors import ConfigError
+
+    for option, value in (("--output", output), ("--map", chosen)):
+        if value is not None:
+            raise ConfigError(f"{option}: it belongs to --interactive; add that")
+
+
+@app.command()
+def serve(
+    runs: Annotated[Path, typer.Option(help="The folder of runs: new ones, and those that are there.")] = Path("runs"),
+    models: Annotated[Path | None, typer.Option(help="The catalogue of models; without: the demo network.")] = None,
+    images: Annotated[
+        list[Path] | None, typer.Option(help="A folder of images to choose from; may be repeated.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port; without: 8765, or a free one.")] = None,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let other machines in that have the link.")
+    ] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser.")] = False,
+) -> None:
+    """Start the web interface and print its link."""
+    with _speaking():
+        _need_web()
+        from torchesegeta.web.serve import serve
+
+        serve(
+            runs, images=images or (), models=models, host=host, port=port, remote=allow_remote, browser=not no_browser
+        )
+
+
+def _need_web() -> None:
+    from importlib.util import find_spec
+
+    from torchesegeta.errors import ConfigError
+
+    missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"the web interface needs {' and '.join(missing)}: pip install 'torchesegeta[web]'")
 
 
 @app.callback(invoke_without_command=True)

@@ -23,7 +23,7 @@ KINDS = ("voxels", "blocks", "grid", "supervoxels")
 DEFAULT_CELLS = {1: 64, 2: 8, 3: 4}
 """Cells of a grid along each axis, by dimension: 64 features in 2D and in 3D."""
 
-Lengths = Annotated[int, Field(ge=1)] | tuple[Annotated[int, Field(ge=1)], ...]
+Lengths = Annotated[int, Field(ge=1)] | Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 """A number of voxels, the same along every axis, or one per axis."""
 
 

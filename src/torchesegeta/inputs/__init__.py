@@ -13,17 +13,21 @@ What is read, and how (values are float32 afterwards):
 from torchesegeta.inputs.channels import to_channels_first
 from torchesegeta.inputs.geometry import file_keeps_all, from_file_grid, output_grid, resample, to_file_grid
 from torchesegeta.inputs.maps import map_suffix, read_map, write_map
+from torchesegeta.inputs.peek import Peek, check_size, peek
 from torchesegeta.inputs.preprocess import Steps, build_transforms
 from torchesegeta.inputs.read import as_image, read_image, read_label
 
 __all__ = [
+    "Peek",
     "Steps",
     "as_image",
     "build_transforms",
+    "check_size",
     "file_keeps_all",
     "from_file_grid",
     "map_suffix",
     "output_grid",
+    "peek",
     "read_image",
     "read_label",
     "read_map",
