@@ -193,6 +193,8 @@ def _file(folder: Path, name: Any) -> bytes | None:
 def _label(run: Run, name: str) -> Any:
     images = [image.get("name") for image in run.about.get("images") or []]
     configs = (run.about.get("config") or {}).get("images") or []
+    if not isinstance(configs, list) or not all(isinstance(one, dict) for one in configs):
+        return None  # sets of images, which are not told apart there
     named = next((one for one in configs if one.get("name") == name), None)
     if named is None and len(images) == len(configs) and name in images:
         named = configs[images.index(name)]

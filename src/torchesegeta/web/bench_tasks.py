@@ -10,7 +10,7 @@ from typing import Any
 from torchesegeta.config import RunConfig, parse_config
 from torchesegeta.errors import EsegetaError
 from torchesegeta.overview import layer_rows, plan_rows
-from torchesegeta.plan import Plan, name_images, planned
+from torchesegeta.plan import Plan, name_images, planned, probed
 from torchesegeta.plan.images import read_planned
 from torchesegeta.report.volumes import to_nifti
 from torchesegeta.web.configs import Config
@@ -42,8 +42,8 @@ def _parse(config: Config) -> RunConfig:
 
 
 def _layers(config: Config) -> Any:
-    with planned(_parse({**config, "methods": CHEAP})) as plan:
-        return layer_rows(plan)
+    with probed(_parse({**config, "methods": CHEAP})) as (runner, found):
+        return layer_rows(runner.model, found)
 
 
 def _plan(config: Config) -> Any:
