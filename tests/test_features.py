@@ -80,6 +80,8 @@ def test_what_does_not_fit_is_refused(value: object, message: str) -> None:
 def test_names_and_kinds_are_checked() -> None:
     with pytest.raises(ValidationError, match="nearest: 'supervoxels'"):
         parse("supervoxel")
+    with pytest.raises(ValidationError, match="of kind 'grid' have no field 'size'; theirs: 'cells'"):
+        parse({"kind": "grid", "size": 4})
     with pytest.raises(ValidationError, match="need a 'path' or an 'array'"):
         parse({"kind": "labels"})
 

@@ -20,6 +20,14 @@ from torchesegeta.errors import IncompatibleError, unknown
 from torchesegeta.validation import Strict
 
 KINDS = ("voxels", "blocks", "grid", "supervoxels")
+FIELDS = {
+    "voxels": (),
+    "blocks": ("size", "stride"),
+    "grid": ("cells",),
+    "supervoxels": ("count", "compactness"),
+    "labels": ("path", "array"),
+}
+"""Fields of each kind, besides those that all have."""
 DEFAULT_CELLS = {1: 64, 2: 8, 3: 4}
 """Cells of a grid along each axis, by dimension: 64 features in 2D and in 3D."""
 
@@ -163,7 +171,11 @@ class Features(Strict):
     per_channel: bool = False
 
     @model_validator(mode="after")
-    def _has_labels(self) -> Features:
+    def _fields_of_kind(self) -> Features:
+        strange = self.model_fields_set - {"kind", "per_channel", *FIELDS[self.kind]}
+        if given := sorted(name for name in strange if getattr(self, name) is not None):
+            own = " and ".join(map(repr, FIELDS[self.kind])) or "none of its own"
+            raise ValueError(f"features of kind {self.kind!r} have no field {given[0]!r}; theirs: {own}")
         if self.kind == "labels" and self.path is None and self.array is None:
             raise ValueError("features of kind 'labels' need a 'path' or an 'array'")
         return self
