@@ -32,7 +32,7 @@ PICTURES: list[Any] = [
     {"name": "layer_visualization", "filter": "all", "steps": 30, "layers": ["encoder.0"]},
     {"name": "feature_visualization", "channels": [0, 3], "size": 16, "steps": 100, "layers": ["encoder.0"]},
     {"name": "deep_dream", "steps": 40},
-    {"name": "kernel_shap", "features": {"kind": "grid", "size": 12}, "samples": 300},
+    {"name": "kernel_shap", "samples": 300},
 ]
 
 

@@ -20,7 +20,7 @@ from torchesegeta.report import write_report
 from .project import Project
 from .thread import WorkerThread
 
-METHODS: list[Any] = ["saliency", {"name": "feature_permutation", "features": {"kind": "grid", "size": 5}}]
+METHODS: list[Any] = ["saliency", {"name": "feature_permutation", "features": {"kind": "grid", "cells": 5}}]
 
 
 def scans(project: Project, count: int = 5) -> None:
