@@ -161,14 +161,14 @@ class Features(Strict):
     """
 
     kind: Literal["voxels", "blocks", "grid", "supervoxels", "labels"]
-    size: Lengths = 8
-    stride: Lengths | None = None
-    cells: Lengths | None = None
-    count: int = Field(50, ge=1)
-    compactness: float = Field(0.3, gt=0)
-    path: Path | None = None
-    array: ArrayValue | None = None
-    per_channel: bool = False
+    size: Lengths = Field(8, description="Voxels of `blocks`.")
+    stride: Lengths | None = Field(None, description="Voxels from one to the next of `blocks` that overlap.")
+    cells: Lengths | None = Field(None, description="Blocks along each axis of a `grid`; without: 8 in 2D, 4 in 3D.")
+    count: int = Field(50, ge=1, description="Roughly how many `supervoxels`.")
+    compactness: float = Field(0.3, gt=0, description="Of `supervoxels`: how much nearness counts against likeness.")
+    path: Path | None = Field(None, description="The file of `labels`, on the image's grid.")
+    array: ArrayValue | None = Field(None, description="The tensor of `labels`.")
+    per_channel: bool = Field(False, description="Each channel has features of its own.")
 
     @model_validator(mode="after")
     def _fields_of_kind(self) -> Features:
