@@ -112,7 +112,7 @@ FAULTY_METHODS: list[tuple[type[Method], Row, checks.Check]] = [
 def test_faulty_method_is_seen(
     method: type[Method], row: Row, check: checks.Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(registry._METHODS, "faulty", method)
+    monkeypatch.setitem(registry.REGISTRY.classes, "faulty", method)
     monkeypatch.setattr(method, "name", "faulty")
     Remembers.memory.clear()
     with pytest.raises(AssertionError):

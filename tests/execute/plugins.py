@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from torchesegeta.methods import registry
+from torchesegeta.methods import registry as methods
 from torchesegeta.metrics import registry as metrics
 
 SOURCE = '''
@@ -149,10 +149,8 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the methods and metrics known to this process and those it starts."""
     write(folder)
     monkeypatch.syspath_prepend(str(folder))
-    registry.methods()  # what is scanned before stays; what this test adds goes with it
-    metrics.metrics()
-    monkeypatch.setattr(registry, "_METHODS", dict(registry._METHODS))
-    monkeypatch.setattr(metrics, "_METRICS", dict(metrics._METRICS))
+    for kind in (methods.REGISTRY, metrics.REGISTRY):
+        kind.known()  # what is scanned before stays; what this test adds goes with it
+        monkeypatch.setattr(kind, "classes", dict(kind.classes))
+        monkeypatch.setattr(kind, "scanned", False)
     monkeypatch.delitem(sys.modules, "faulty_methods", raising=False)
-    registry._scan.cache_clear()
-    metrics._scan.cache_clear()

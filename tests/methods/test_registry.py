@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import torchesegeta as te
+from torchesegeta import plugins
 from torchesegeta.methods import Context, LayerMethod, Method, register, registry
 from torchesegeta.methods.readouts import input_gradient, single
 from torchesegeta.sweeps import Gradient, Readout, Sweep
@@ -46,10 +47,10 @@ def test_titles_and_classes_are_told_apart() -> None:
 
 
 def test_a_name_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_METHODS", dict(te.methods()))
+    monkeypatch.setattr(registry.REGISTRY, "classes", dict(te.methods()))
     with pytest.raises(ValueError, match=r"'saliency' is registered twice: torchesegeta\.methods\.saliency, "):
         register("saliency")(Mine)
-    assert registry._METHODS["saliency"] is te.methods()["saliency"]
+    assert registry.REGISTRY.classes["saliency"] is te.methods()["saliency"]
     assert register("mine")(Mine) is Mine and Mine.name == "mine"
     assert te.methods()["mine"] is Mine
 
@@ -60,9 +61,9 @@ def test_other_packages_bring_methods(monkeypatch: pytest.MonkeyPatch) -> None:
             return register("brought")(Mine)
 
     before = dict(te.methods())
-    monkeypatch.setattr(registry, "_METHODS", dict(before))
-    monkeypatch.setattr(registry, "entry_points", lambda group: [Point()] if group == "torchesegeta.methods" else [])
-    registry._scan.cache_clear()
+    monkeypatch.setattr(registry.REGISTRY, "classes", dict(before))
+    monkeypatch.setattr(registry.REGISTRY, "scanned", False)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [Point()] if group == "torchesegeta.methods" else [])
     assert te.methods().keys() - before.keys() == {"brought"}
     assert te.methods().keys() - before.keys() == {"brought"}, "scanned once only"
 

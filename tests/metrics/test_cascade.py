@@ -151,7 +151,7 @@ def edges(monkeypatch: pytest.MonkeyPatch) -> str:
             return single(lambda sample: context.image[None].diff(dim=2, append=context.image[None, :, -1:]).abs())
 
     registry.methods()
-    monkeypatch.setitem(registry._METHODS, "edges", Edges)
+    monkeypatch.setitem(registry.REGISTRY.classes, "edges", Edges)
     return "edges"
 
 

@@ -70,7 +70,7 @@ def drop() -> Iterator[str]:
             return Drop()
 
     yield "drop_of_strongest"
-    del registry._METRICS["drop_of_strongest"]
+    del registry.REGISTRY.classes["drop_of_strongest"]
 
 
 def test_a_metric_from_outside_follows_each_map_in_one_sweep(drop: str) -> None:

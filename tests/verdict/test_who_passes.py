@@ -71,7 +71,7 @@ def edges(monkeypatch: pytest.MonkeyPatch) -> str:
             return single(lambda sample: context.image[None].diff(dim=2, append=context.image[None, :, -1:]).abs())
 
     methods.methods()
-    monkeypatch.setitem(methods._METHODS, "edges", Edges)
+    monkeypatch.setitem(methods.REGISTRY.classes, "edges", Edges)
     return "edges"
 
 
@@ -151,7 +151,7 @@ def left() -> Iterator[str]:
             return Left()
 
     yield "left_of_score"
-    del registry._METRICS["left_of_score"]
+    del registry.REGISTRY.classes["left_of_score"]
 
 
 def test_chance_is_the_mean_of_what_the_other_metric_says_of_random_maps(trained: nn.Module, left: str) -> None:
