@@ -120,7 +120,7 @@ class Coordinator:
         limits = [limit for limit in (ticket.timeout_s, self._left()) if limit is not None]
         within = min(limits) if limits else None
         seat.ticket, seat.watch, seat.sweeping, seat.records = ticket, Watch(within), False, []
-        maps = self._kept.maps(ticket) if ticket.kind == "scores" else ()
+        maps = self._kept.maps(ticket) if ticket.kind != "maps" else ()
         seat.hand.send(RunJob(ticket, within, tuple(maps)))
 
     def _finish(self) -> None:

@@ -155,9 +155,12 @@ class Keeper:
         return self.ledger.counts(kind)
 
     def maps(self, ticket: Ticket) -> list[Record]:
-        """The lines of the maps that a ticket judges."""
-        methods = {label.rpartition(SCORES)[2] for label in ticket.labels}
-        lines = [line for label in sorted(methods) for line in self.ledger.lines_of(ticket.image, label)]
+        """The lines of the maps that a ticket judges or compares."""
+        if ticket.kind == "agreement":
+            methods = [label for label in self.blueprint.blanks if SCORES not in label]
+        else:
+            methods = sorted({label.rpartition(SCORES)[2] for label in ticket.labels})
+        lines = [line for label in methods for line in self.ledger.lines_of(ticket.image, label)]
         return [line for line in lines if line["record"] == "map"]
 
     def close_task(self, image: str, label: str, records: Sequence[Record]) -> None:

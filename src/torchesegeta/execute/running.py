@@ -14,6 +14,7 @@ import torch
 
 from torchesegeta.config import RunConfig
 from torchesegeta.errors import EsegetaError, IncompatibleError, StoreError
+from torchesegeta.execute.comparing import agreement_blanks, agreement_tickets, compare
 from torchesegeta.execute.drawing import Drawing
 from torchesegeta.execute.events import Command, Message, RunJob
 from torchesegeta.execute.identity import identify
@@ -22,7 +23,7 @@ from torchesegeta.execute.picture_drawing import draw_pictures
 from torchesegeta.execute.scoring import score_blanks, score_maps, score_tickets
 from torchesegeta.execute.tickets import Blueprint, Ticket
 from torchesegeta.jobs import Job, Task, jobs_for
-from torchesegeta.ledger import LOG, Record, check_folder, stamp_of
+from torchesegeta.ledger import AGREEMENT, LOG, Record, check_folder, stamp_of
 from torchesegeta.plan import Plan, PlannedImage, check_config, planned, threads, workers
 from torchesegeta.precise import run_precisely
 from torchesegeta.store import describe, describe_score, keep_model_grid, save_map, save_score, write_sidecar
@@ -107,7 +108,9 @@ def _blueprint(plan: Plan, identity: Record, devices: list[str]) -> Blueprint:
         },
         images={image.name: image.files for image in plan.own},
         tickets=list(_tickets(plan)),
-        blanks={task.label: _blanks(task) for job in plan.jobs for task in job.tasks} | score_blanks(plan),
+        blanks={task.label: _blanks(task) for job in plan.jobs for task in job.tasks}
+        | score_blanks(plan)
+        | agreement_blanks(plan),
         devices=devices,
         timeout_s=config.execution.timeout_s,
         warnings=plan.warnings,
@@ -123,6 +126,7 @@ def _tickets(plan: Plan) -> Iterator[Ticket]:
                 passes[labels] = sum(plan.passes(job).values())
             yield Ticket(image.name, labels, passes[labels], job.timeout_s)
         yield from score_tickets(plan, image.name)
+        yield from agreement_tickets(plan, image.name)
 
 
 def _jobs(plan: Plan, image: PlannedImage) -> list[Job]:
@@ -186,6 +190,9 @@ class _Worker:
         if ticket.kind == "scores":
             self._score(command, session)
             return
+        if ticket.kind == "agreement":
+            self._compare(command, session, drawing)
+            return
         job = self._job(ticket)
         log.info("sweep %s", job.sweep)
         maps = run_precisely(
@@ -208,6 +215,12 @@ class _Worker:
                 _log(record)
                 self.tell({"kind": "record", "record": record})
             self.tell({"kind": "task", "label": label})
+
+    def _compare(self, command: RunJob, session: Session, drawing: Drawing) -> None:
+        """Say how far the maps that are there agree."""
+        for record in compare(self.folder, command.maps, session.image, drawing):
+            self.tell({"kind": "record", "record": record})
+        self.tell({"kind": "task", "label": AGREEMENT})
 
     def _job(self, ticket: Ticket) -> Job:
         """The job with the tasks that a ticket names."""

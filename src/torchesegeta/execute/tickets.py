@@ -21,7 +21,8 @@ class Ticket:
         passes: What it costs: forward and backward passes.
         timeout_s: Seconds its methods may take; None: any time.
         retries: How often it was tried before, with others or in another process.
-        kind: Whether it makes maps, or scores of the maps of its image, whose labels are `metric/method`.
+        kind: Whether it makes maps, scores of the maps of its image, whose labels are `metric/method`, or
+            compares these maps.
     """
 
     image: str
@@ -29,7 +30,7 @@ class Ticket:
     passes: int
     timeout_s: float | None = None
     retries: int = 0
-    kind: Literal["maps", "scores"] = "maps"
+    kind: Literal["maps", "scores", "agreement"] = "maps"
 
     @property
     def things(self) -> str:

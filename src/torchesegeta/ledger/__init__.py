@@ -3,6 +3,7 @@
 from torchesegeta.ledger.files import replacing
 from torchesegeta.ledger.ledger import LOG, SUMS, Ledger, check_folder
 from torchesegeta.ledger.records import (
+    AGREEMENT,
     FINAL,
     MANIFEST,
     RESULTS,
@@ -21,6 +22,7 @@ from torchesegeta.ledger.stamps import Stamp, is_changed, sha256_of, stamp_of
 from torchesegeta.ledger.tables import METRICS, write_table
 
 __all__ = [
+    "AGREEMENT",
     "FINAL",
     "LOG",
     "MANIFEST",

@@ -17,6 +17,7 @@ from typing import IO, Any
 from torchesegeta.errors import ConfigError, StoreError
 from torchesegeta.ledger.files import UNFINISHED, replacing
 from torchesegeta.ledger.records import (
+    AGREEMENT,
     FINAL,
     IMAGES,
     MANIFEST,
@@ -133,12 +134,13 @@ class Ledger:
         for number, record in enumerate(read_manifest(self.folder)):
             key = key_of(record)
             last[key] = number
-            if record["record"] in RESULTS:
+            if _is_result(record):
                 whole[key] = task_of(record), self._is_whole(record)
             elif record["record"] == "task":
                 closed.add(task_of(record))
         done = closed - {task for task, is_whole in whole.values() if not is_whole}
-        done = {(image, label) for image, label in done if (image, label.rpartition(SCORES)[2]) in done}
+        changed = {image for (image, label), is_whole in whole.values() if not is_whole and SCORES not in label}
+        done = {(image, label) for image, label in done if _has_its_maps(image, label, done, changed)}
         _rewrite(self.folder / MANIFEST, partial(self._kept, set(last.values()), done))
         self._take_in()
 
@@ -193,7 +195,7 @@ class Ledger:
         return list(lines)
 
     def _is_whole(self, record: Record) -> bool:
-        """Whether a map or score has a final status, and its files are as they were written."""
+        """Whether a map, score or comparison has a final status, and its files are as they were written."""
         files = record.get("files", {})
         if record["status"] not in FINAL or not all(_holds_something(self.folder / name) for name in files.values()):
             return False
@@ -206,7 +208,7 @@ class Ledger:
         Raises:
             StoreError: They cannot be written.
         """
-        results = [record for record in records if record["record"] in RESULTS]
+        results = [record for record in records if _is_result(record)]
         for earlier in self.lines_of(image, label):
             self._count(earlier, -1)
         start = self._append(MANIFEST, [*records, task_record(image, method, label, results)])
@@ -265,6 +267,16 @@ class Ledger:
         """The lines of scores."""
         lines = {key_of(record): record for record in read_manifest(self.folder) if record["record"] == "score"}
         return list(lines.values())
+
+
+def _is_result(record: Record) -> bool:
+    """Whether a line says what came of a task: a map, a score, or the figure of a comparison."""
+    return record["record"] in RESULTS or (record["record"] == "figure" and record.get("label") == AGREEMENT)
+
+
+def _has_its_maps(image: str, label: str, done: set[tuple[str, str]], changed: set[str]) -> bool:
+    """Whether the maps that a task judges are there as they were; a comparison judges all of its image."""
+    return image not in changed if label == AGREEMENT else (image, label.rpartition(SCORES)[2]) in done
 
 
 def _holds_something(path: Path) -> bool:

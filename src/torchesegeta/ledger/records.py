@@ -25,6 +25,8 @@ RESULTS = ("map", "score")
 """Kinds of lines that say what came of a task."""
 SCORES = "/"
 """Parts the metric from the method in the label of a task that makes scores; no label holds one."""
+AGREEMENT = f"agreement{SCORES}*"
+"""Label of the task that compares the maps of all methods of an image."""
 WORST_FIRST = ("failed", "timeout", "partial", "ok", "incompatible")
 
 Record: TypeAlias = dict[str, Any]

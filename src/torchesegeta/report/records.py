@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from torchesegeta.ledger import in_order, read_records, read_runs, shards_in
+from torchesegeta.ledger import AGREEMENT, in_order, read_records, read_runs, shards_in
 
 Record: TypeAlias = Mapping[str, Any]
 
@@ -42,6 +42,7 @@ class Run:
         maps: The last record of every map, in the order they were first written.
         overviews: The last record of every figure of several maps or pictures.
         scores: The last record of every score.
+        comparisons: The last record of every figure that compares methods.
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class Run:
     maps: tuple[Record, ...]
     overviews: tuple[Record, ...]
     scores: tuple[Record, ...] = ()
+    comparisons: tuple[Record, ...] = ()
 
     @cached_property
     def images(self) -> tuple[str, ...]:
@@ -93,8 +95,10 @@ def read(folder: Path) -> Run:
         if isinstance(score.get("value"), (int, float)):
             scores.setdefault(_place(score), {})[str(score["metric"])] = score["value"]
     maps = [_with_scores(record, scores.get(_place(record), {})) for record in _last(records, "map", PLACE)]
-    overviews = _last(records, "figure", ("kind", "image", "label", "layer", "target"))
-    return Run(folder, about, tuple(maps), tuple(overviews), tuple(lines))
+    figures = _last(records, "figure", ("kind", "image", "label", "layer", "target"))
+    overviews = [one for one in figures if one["label"] != AGREEMENT]
+    comparisons = [one for one in figures if one["label"] == AGREEMENT]
+    return Run(folder, about, tuple(maps), tuple(overviews), tuple(lines), tuple(comparisons))
 
 
 def _last(records: Iterable[Record], kind: str, key: tuple[str, ...]) -> list[Record]:

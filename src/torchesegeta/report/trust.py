@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,31 +11,22 @@ import numpy as np
 import safetensors.numpy
 from matplotlib.figure import Figure
 
-from torchesegeta.figures import save
 from torchesegeta.figures.cascade import CascadeRow, cascade_strip, projected_along
 from torchesegeta.figures.curves import draw_curves
 from torchesegeta.figures.frame import Array, frame_of
 from torchesegeta.figures.measures import in_words
+from torchesegeta.report import comparing
 from torchesegeta.report.catalogue import Catalogue, info
-from torchesegeta.report.pictures import Album, Picture
+from torchesegeta.report.pictures import Album
+from torchesegeta.report.plates import Plate, drawn, slug
 from torchesegeta.report.records import Record, Run
 from torchesegeta.verdict import CASCADE, SIMILARITY, Thresholds, as_json, judge
 
-FOLDER = Path("figures") / "evaluation"
-RESOLUTION = 110
 MOST_STRIPS = 4
 """Images and targets whose strips are shown; the table holds all."""
 
 MOST_ROWS = 12
 """Methods in a strip."""
-
-
-@dataclass(frozen=True)
-class Plate:
-    """A figure of the chapter; `picture` is None where it could not be drawn."""
-
-    title: str
-    picture: Picture
 
 
 @dataclass(frozen=True)
@@ -58,6 +49,9 @@ class Trust:
         amiss: Scores that are missing: the reason, and how many.
         curves: A figure per metric that has curves.
         strips: The cascade, by image and target.
+        agreement: How far the methods agree, of the first images and targets.
+        undrawn: Figures of agreement that are in the run folder alone.
+        regions: Which structure feeds which class, by method.
     """
 
     verdicts: Mapping[str, Any] | None
@@ -67,6 +61,9 @@ class Trust:
     amiss: tuple[tuple[str, int], ...]
     curves: tuple[Plate, ...]
     strips: tuple[Plate, ...]
+    agreement: tuple[Plate, ...]
+    undrawn: int
+    regions: tuple[Plate, ...]
 
 
 def chapter(run: Run, catalogue: Catalogue, album: Album) -> Trust | None:
@@ -79,6 +76,7 @@ def chapter(run: Run, catalogue: Catalogue, album: Album) -> Trust | None:
         return None
     titles = {_method(score): _title(score, catalogue) for score in run.scores}
     metrics = tuple(dict.fromkeys(str(score["metric"]) for score in run.scores))
+    agreement, undrawn = comparing.agreement(run, album)
     return Trust(
         _verdicts(run),
         titles,
@@ -87,6 +85,9 @@ def chapter(run: Run, catalogue: Catalogue, album: Album) -> Trust | None:
         tuple(_amiss(run)),
         tuple(_curves(run, titles, album)),
         tuple(_strips(run, titles, album)),
+        agreement,
+        undrawn,
+        tuple(comparing.regions(run, album)),
     )
 
 
@@ -141,7 +142,7 @@ def _curves(run: Run, titles: Mapping[tuple[str, str | None], str], album: Album
         def draw(means: Any = means, steps: Any = steps, title: str = title, notes: Any = notes) -> Figure:
             return draw_curves(means, steps, title=title, notes=notes)
 
-        yield from _plate(run, album, f"curves-{number}-{_slug(metric)}", title, draw)
+        yield from drawn(run, album, f"curves-{number}-{slug(metric)}", title, draw)
 
 
 def _mean(curves: Sequence[Sequence[float | None]]) -> list[float | None]:
@@ -167,7 +168,7 @@ def _strips(run: Run, titles: Mapping[tuple[str, str | None], str], album: Album
         def draw(views: Any = views, steps: Any = steps, about: Any = about, title: str = title) -> Figure:
             return _strip(views, steps, about, title, titles, signed, _convention(run))
 
-        yield from _plate(run, album, f"cascade-{number}-{_slug(image)}", title, draw)
+        yield from drawn(run, album, f"cascade-{number}-{slug(image)}", title, draw)
 
 
 def _strip(
@@ -212,16 +213,3 @@ def _views(folder: Path, score: Record) -> dict[str, Array] | None:
 def _convention(run: Run) -> str:
     config = run.about.get("config")
     return str(config.get("convention") or "radiological") if isinstance(config, Mapping) else "radiological"
-
-
-def _slug(text: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in text)
-
-
-def _plate(run: Run, album: Album, name: str, title: str, draw: Callable[[], Figure]) -> Iterator[Plate]:
-    """Draw a figure into the run folder."""
-    path = FOLDER / f"{name}.png"
-    save(draw(), run.folder / path, dpi=RESOLUTION)
-    picture = album.picture(path.as_posix(), wide=True)
-    if picture is not None:
-        yield Plate(title, picture)

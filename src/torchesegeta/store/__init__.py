@@ -4,7 +4,7 @@ from torchesegeta.store.maps import file_stem, read_maps, save_map, save_score, 
 from torchesegeta.store.model_grid import keep_model_grid, read_on_model_grid
 from torchesegeta.store.records import describe, describe_score
 from torchesegeta.store.saved import save_maps
-from torchesegeta.store.scores import load_scores
+from torchesegeta.store.scores import load_scores, score_of
 
 __all__ = [
     "describe",
@@ -17,6 +17,7 @@ __all__ = [
     "save_map",
     "save_maps",
     "save_score",
+    "score_of",
     "slug",
     "write_sidecar",
     "write_values",
