@@ -12,6 +12,7 @@ import pytest
 
 import torchesegeta as te
 from torchesegeta.config import load_config
+from torchesegeta.errors import InputError
 from torchesegeta.execute import comparing
 from torchesegeta.ledger import AGREEMENT, read_manifest
 from torchesegeta.plan import planned
@@ -90,6 +91,7 @@ def test_large_images_are_thinned_and_get_no_consensus(project: Project, monkeyp
     monkeypatch.setattr(comparing, "MOST_VOXELS", 100)
     project.run(config(project))
     assert comparisons(project) and all("consensus" not in record["files"] for record in comparisons(project))
+    assert {record["step"] for record in comparisons(project)} == {2}
     assert all(len(table(project.output / record["files"]["table"])) == 3 for record in comparisons(project))
 
 
@@ -104,3 +106,21 @@ def test_shares_by_region_are_tabled_and_drawn(project: Project) -> None:
     assert {row[2] for row in rows[1:]} == {"0", "17", "53"}
     text = (project.output / "report.html").read_text(encoding="utf-8")
     assert 'alt="saliency: which structure feeds which class"' in text
+
+
+@pytest.mark.parametrize(("error", "status"), [(InputError("no"), "incompatible"), (MemoryError("no"), "failed")])
+def test_what_cannot_be_compared_costs_only_that(
+    project: Project, monkeypatch: pytest.MonkeyPatch, error: Exception, status: str
+) -> None:
+    def fail(maps: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(comparing, "agreement", fail)
+        assert project.run(config(project))[-1]["kind"] == "finished"
+    found = comparisons(project)
+    assert {(record["status"], record["files"] == {}) for record in found} == {(status, True)}
+    assert all("no" in record["reason"] for record in found)
+    project.run(config(project))
+    tried_again = "ok" if status == "failed" else status
+    assert {record["status"] for record in comparisons(project)} == {tried_again}

@@ -73,7 +73,11 @@ def compare(folder: Path, lines: Sequence[Record], image: Image, drawing: Drawin
         except InputError as error:
             yield {**record, "status": "incompatible", "reason": str(error)}
             continue
-        record["left_out"] = found.left_out
+        except Exception as error:  # it costs neither maps nor scores
+            log.exception("the maps cannot be compared")
+            yield {**record, "status": "failed", "reason": f"{type(error).__name__}: {error}"}
+            continue
+        record |= {"left_out": found.left_out, "step": step}
         record["files"] = _written(folder, found, image, target, whole=step == 1)
         name = drawing.save(f"{KIND}/{_stem(target)}.png", partial(draw_agreement, found)) if drawing.maps else None
         if name is not None:
@@ -103,13 +107,14 @@ def _record(image: str, target: str | None, lines: Sequence[Record]) -> Record:
         "reason": None,
         "parameters": {},
         "left_out": {},
+        "step": 1,
         "files": {},
     }
 
 
 def _step(image: Image) -> int:
     """How many voxels are gone on along each axis, so that few enough are ranked."""
-    return max(1, ceil((prod(image.shape) / MOST_VOXELS) ** (1 / len(image.shape))))
+    return max(1, ceil(float(prod(image.shape) / MOST_VOXELS) ** (1 / len(image.shape))))
 
 
 def _thinned(one: Attribution, step: int) -> Attribution:
