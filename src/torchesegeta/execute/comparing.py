@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from math import ceil, prod
+from math import ceil, pow, prod
 from pathlib import Path
 
 from torchesegeta.errors import InputError
@@ -114,7 +114,7 @@ def _record(image: str, target: str | None, lines: Sequence[Record]) -> Record:
 
 def _step(image: Image) -> int:
     """How many voxels are gone on along each axis, so that few enough are ranked."""
-    return max(1, ceil(float(prod(image.shape) / MOST_VOXELS) ** (1 / len(image.shape))))
+    return max(1, ceil(pow(prod(image.shape) / MOST_VOXELS, 1 / len(image.shape))))
 
 
 def _thinned(one: Attribution, step: int) -> Attribution:
