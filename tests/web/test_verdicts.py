@@ -20,7 +20,9 @@ from .project import SHAPE, Project, wait_for
 @pytest.fixture(scope="module")
 def judged(client: TestClient, shared: Project) -> str:
     """A run whose config asks for a verdict, as the page's form does."""
-    config = shared.config(target={"kind": "class", "class": "inside"}, evaluation={"metrics": ["gini"], "verdict": {}})
+    config = shared.config(
+        target={"kind": "multiclass", "classes": ["inside"]}, evaluation={"metrics": ["gini"], "verdict": {}}
+    )
     run = str(client.post("/api/runs", json=config).json()["id"])
     row = wait_for(client, run, "done", "failed")
     assert row["status"] == "done", row["error"]

@@ -1,5 +1,5 @@
 import type { CascadeStep } from '../api/types';
-import type { Plane, Sign } from '../volume/layers';
+import { picked, type Plane, type Sign } from '../volume/layers';
 import { hasNegative, reachOf } from '../volume/statistics';
 import { decode } from './base64';
 
@@ -13,13 +13,6 @@ export interface StepPicture {
   diverging: boolean;
 }
 
-const PICKS: Record<Sign, (value: number) => number> = {
-  both: (value) => value,
-  positive: (value) => Math.max(0, value),
-  negative: (value) => Math.min(0, value),
-  magnitude: Math.abs,
-};
-
 /** The pictures of a step, as the sign that is shown wants them. */
 export function planesOf(step: CascadeStep, sign: Sign): StepPicture[] {
   const read = step.views.map((view) => ({ view, data: new Float32Array(decode(view.values)) }));
@@ -32,7 +25,7 @@ export function planesOf(step: CascadeStep, sign: Sign): StepPicture[] {
       width: view.width,
       height: view.height,
       spacing: view.spacing,
-      data: signed ? data.map(PICKS[sign]) : data,
+      data: signed ? picked(data, sign) : data,
     },
     reach,
     diverging: signed && sign !== 'magnitude',
