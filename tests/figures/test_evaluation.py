@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from torchesegeta.errors import InputError
-from torchesegeta.figures.cascade import MOST, CascadeRow, cascade_strip, projected_along
+from torchesegeta.figures.cascade import MOST, CascadeRow, cascade_strip
 from torchesegeta.figures.curves import draw_curves
-from torchesegeta.figures.frame import frame_of
+from torchesegeta.figures.frame import frame_of, projected_along
 
 TURNED = np.array([[0, -1.0, 0, 9], [1, 0, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]])
 
@@ -40,7 +40,7 @@ def test_a_long_cascade_shows_its_ends() -> None:
 
 def test_volumes_are_turned_as_other_figures_are() -> None:
     frame = frame_of((8, 9, 7), TURNED)
-    assert projected_along(frame) == 2
+    assert projected_along(frame, frame.planes[0]) == 2
     view = np.zeros((1, 8, 9), dtype=np.float32)
     view[0, 1, 2] = 1
     (shown,) = pictures(cascade_strip([CascadeRow("a", view, False)], ["original"], frame, title="t"))

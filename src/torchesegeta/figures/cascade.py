@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from torchesegeta.errors import InputError
-from torchesegeta.figures.frame import Array, Frame
+from torchesegeta.figures.frame import Array, Frame, turned
 from torchesegeta.figures.heading import Words, compose
 from torchesegeta.figures.page import MARGIN, Box, Page, line_height, wrap
 from torchesegeta.figures.scale import scale_for
@@ -70,7 +70,7 @@ def cascade_strip(
     if not rows or any(len(row.views) != len(steps) for row in rows):
         raise InputError(f"a strip needs methods with {len(steps)} maps each")
     chosen = sorted({round(n) for n in np.linspace(0, len(steps) - 1, min(MOST, len(steps)))})
-    shape = _turned(rows[0].views[0], frame).shape
+    shape = turned(frame, rows[0].views[0], frame.planes[0]).shape
     plane = frame.planes[0]
     aspect = shape[0] * frame.spacing[plane.rows] / (shape[1] * frame.spacing[plane.columns])
     width = min((WIDEST - 2 * MARGIN - NAME) / len(chosen) - GAP, TALLEST / aspect)
@@ -95,19 +95,8 @@ def cascade_strip(
     return page.figure
 
 
-def projected_along(frame: Frame) -> int:
-    """The axis of the image that the frame's first plane looks along."""
-    normal = frame.planes[0].normal
-    return int(np.flatnonzero(frame.turns[:, 0] == normal)[0]) if frame.turns is not None else normal
-
-
-def _turned(view: Array, frame: Frame) -> Array:
-    """A projection as it lies on the picture."""
-    return frame.planes[0].cut(frame.orient(np.expand_dims(view, projected_along(frame))), 0)
-
-
 def _map(page: Page, row: CascadeRow, step: int, box: Box, frame: Frame) -> None:
-    values = np.nan_to_num(_turned(row.views[step], frame))
+    values = np.nan_to_num(turned(frame, row.views[step], frame.planes[0]))
     if not row.signed:
         values = np.abs(values)
     scale = scale_for(values, row.signed, style=page.style)

@@ -137,6 +137,16 @@ def frame_of(shape: Sequence[int], affine: Affine | None, convention: Convention
     )
 
 
+def projected_along(frame: Frame, plane: Plane) -> int:
+    """The axis of the image that a plane of the frame looks along."""
+    return int(np.flatnonzero(frame.turns[:, 0] == plane.normal)[0]) if frame.turns is not None else plane.normal
+
+
+def turned(frame: Frame, view: Array, plane: Plane) -> Array:
+    """A projection along a plane's normal, its axes in the image's order, as it lies on the picture."""
+    return plane.cut(frame.orient(np.expand_dims(view, projected_along(frame, plane))), 0)
+
+
 def centre_of(weights: Array) -> tuple[int, int, int]:
     """The voxel nearest the centre of mass of weights that are not negative; the middle where all are 0."""
     found = []

@@ -156,7 +156,6 @@ def _map(record: Record, title: str, volume: bytes) -> dict[str, Any]:
         "target": str(record.get("target") or ""),
         "target_index": record.get("target_index"),
         "layer": record.get("layer"),
-        "cascade": record.get("cascade"),
         "quantity": record.get("quantity") or "",
         "warnings": list(record.get("warnings") or ()),
         "data": _text(volume),

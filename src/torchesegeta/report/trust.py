@@ -11,9 +11,9 @@ import numpy as np
 import safetensors.numpy
 from matplotlib.figure import Figure
 
-from torchesegeta.figures.cascade import CascadeRow, cascade_strip, projected_along
+from torchesegeta.figures.cascade import CascadeRow, cascade_strip
 from torchesegeta.figures.curves import draw_curves
-from torchesegeta.figures.frame import Array, frame_of
+from torchesegeta.figures.frame import Array, frame_of, projected_along
 from torchesegeta.figures.measures import in_words
 from torchesegeta.report import comparing
 from torchesegeta.report.catalogue import Catalogue, info
@@ -185,7 +185,7 @@ def _strip(
     largest = max(_shape(found) for _, found in views)
     frame, rows = frame_of(largest, place, convention), []
     for score, found in views:
-        view = found["plane"] if "plane" in found else found[f"axis{projected_along(frame)}"]
+        view = found["plane"] if "plane" in found else found[f"axis{projected_along(frame, frame.planes[0])}"]
         similarity = tuple((score.get("curves") or {}).get(SIMILARITY, ()))
         rows.append(CascadeRow(titles[_method(score)], view, signed.get(_method(score), True), similarity))
     notes = ["each map on its own scale", "below: rank correlation with the original, where either is not 0"]

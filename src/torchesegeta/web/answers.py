@@ -153,6 +153,41 @@ class RunDetail(BaseModel):
     resumable: bool
 
 
+class Answer(BaseModel):
+    """What a method's verdict says to one of its questions."""
+
+    name: str
+    question: str
+    figure: str
+    rule: str
+    word: str
+    value: float | None
+    low: float | None
+    high: float | None
+    images: int
+    rank: int | None
+    sure: bool | None
+
+
+class View(BaseModel):
+    """A picture of a map as it lies on the page, row by row from the top: values are float32 in base 64."""
+
+    name: str
+    width: int
+    height: int
+    spacing: tuple[float, float]
+    marks: list[str]
+    values: str
+
+
+class CascadeStep(BaseModel):
+    """A map at a step of a cascade, with the names of all steps and how alike their maps are to the original."""
+
+    steps: list[str]
+    similarity: list[float | None]
+    views: list[View]
+
+
 class MapRow(BaseModel):
     """A map of a run, as its manifest tells it."""
 
@@ -163,7 +198,6 @@ class MapRow(BaseModel):
     target: str | None
     target_index: int | None
     layer: str | None
-    cascade: float | None
     image: str
     status: str
     reason: str | None
@@ -172,7 +206,8 @@ class MapRow(BaseModel):
     warnings: list[str]
     measures: dict[str, float | None]
     metrics: dict[str, float | None]
-    verdict: str | None
+    verdict: list[Answer]
+    cascades: list[str]
     quantity: str
     signed: bool
     shows: str

@@ -16,10 +16,13 @@ from torchesegeta.errors import StoreError
 from torchesegeta.ledger import LOG, MANIFEST, RUN, Record, key_of, read_manifest, read_run
 from torchesegeta.methods import methods
 from torchesegeta.store import slug
+from torchesegeta.verdict import VERDICTS
 from torchesegeta.web.answers import MapRow, RunImage, RunStatus
+from torchesegeta.web.cascades import is_cascade
 from torchesegeta.web.places import Places
 from torchesegeta.web.refusals import Refusal
 from torchesegeta.web.settings import STATE
+from torchesegeta.web.verdicts import Verdicts, verdicts_of
 
 DEEPEST = 3
 """Folders below that of the runs in which a run is looked for."""
@@ -162,11 +165,13 @@ class RunFolders:
 
         def read() -> dict[str, Record]:
             lines = list({key_of(r): r for r in read_manifest(folder) if r["record"] in ("map", "score")}.values())
-            maps = {_map_id(r): {**r, "metrics": {}} for r in lines if r["record"] == "map" and _is_whole(r)}
+            whole = [line for line in lines if line["record"] == "map" and _is_whole(line)]
+            maps: dict[str, Record] = {_map_id(line): {**line, "metrics": {}, "cascades": {}} for line in whole}
             for line in lines:
                 if line["record"] == "score" and (owner := maps.get(_map_id({**line, "record": "map"}))) is not None:
                     owner["metrics"][str(line.get("metric"))] = line.get("value")
-                    owner["verdict"] = line.get("verdict") or owner.get("verdict")
+                    if is_cascade(line):
+                        owner["cascades"][str(line.get("metric"))] = line
             return maps
 
         return self._records.get(folder / MANIFEST, (), read)
@@ -193,10 +198,26 @@ class RunFolders:
             raise Refusal(404, f"this map has no file: {record.get('status')}, {record.get('reason')}")
         return inside(folder, name)
 
+    def cascade(self, folder: Path, record: Record, metric: str | None) -> tuple[Path, Record]:
+        """The file of a cascade's views and the record of its score; the first cascade where none is named.
+
+        Raises:
+            Refusal: There is none.
+        """
+        found = record["cascades"]
+        score = found.get(metric) if metric is not None else next(iter(found.values()), None)
+        if score is None:
+            raise Refusal(404, "no such cascade was made with this map")
+        return inside(folder, score["files"]["arrays"]), score
+
+    def image_about(self, folder: Path, name: str) -> Mapping[str, Any]:
+        """What `run.json` says of an image; empty where it says nothing."""
+        return _named(self.about(folder).get("images"), name)
+
     def map_rows(self, run: str, folder: Path) -> list[MapRow]:
         """The maps of a run."""
-        titles = {name: method.title for name, method in methods().items()}
-        return [_map_row(run, number, record, titles) for number, record in self.records(folder).items()]
+        titles, verdicts = {name: method.title for name, method in methods().items()}, verdicts_of(folder)
+        return [_map_row(run, number, record, titles, verdicts) for number, record in self.records(folder).items()]
 
     def maps_json(self, run: str, folder: Path) -> bytes:
         """The same as JSON; asked for every few seconds by every page, so it is kept."""
@@ -204,7 +225,7 @@ class RunFolders:
         def make() -> bytes:
             return json.dumps([row.model_dump(mode="json") for row in self.map_rows(run, folder)]).encode()
 
-        return self._rows.get(folder / MANIFEST, (run,), make)
+        return self._rows.get(folder / MANIFEST, (run, _stamp(folder / VERDICTS)), make)
 
     def images(self, run: str, folder: Path) -> list[RunImage]:
         """The images of a run, with the addresses of what there is to see."""
@@ -250,6 +271,15 @@ class RunFolders:
             return None
 
 
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when a file does; None where it is not there."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
+
+
 def prediction_file(folder: Path, name: str) -> Path | None:
     """The predicted segmentation of an image, where there is one."""
     stem = folder / "predictions" / slug(name)
@@ -280,20 +310,22 @@ def _map_id(record: Record) -> str:
     return hashlib.sha256(json.dumps(place).encode()).hexdigest()[:12]
 
 
-def _map_row(run: str, number: str, record: Record, titles: Mapping[str, str]) -> MapRow:
+def _map_row(run: str, number: str, record: Record, titles: Mapping[str, str], verdicts: Verdicts) -> MapRow:
     files = record.get("files") or {}
     start = f"/api/runs/{quote(run)}"
     values = files.get("values")
     spatial = isinstance(values, str) and not values.endswith(".npy")
     known = {name: record[name] for name in MapRow.model_fields if record.get(name) is not None}
     blank: Record = {
-        **dict.fromkeys(("target", "target_index", "layer", "cascade", "reason", "seconds", "verdict")),
+        **dict.fromkeys(("target", "target_index", "layer", "reason", "seconds")),
         **{"passes": {}, "warnings": [], "measures": {}, "metrics": {}, "parameters": {}},
         **{"quantity": "", "signed": True, "shows": "map", "space": "image"},
     }
     own = {
         "id": number,
         "title": titles.get(record["method"], record["method"]),
+        "verdict": verdicts.get((record["label"], record.get("layer")), []),
+        "cascades": list(record["cascades"]),
         "volume": f"{start}/maps/{number}/volume" if spatial else None,
         "figure": f"{start}/files/{quote(files['figure'])}" if files.get("figure") else None,
         "file": f"{start}/files/{quote(values)}" if values else None,

@@ -17,7 +17,7 @@ export interface MapPair {
 export function pairs(one: Side, other: Side, image: string): MapPair[] {
   const sides = [one, other].map((side) => ({
     rows: side.rows.filter((row) => row.image === image && row.shows === 'map'),
-    items: itemsOf(side.rows, image),
+    items: itemsOf(side.run.id, side.rows, image),
     subject: subjectOf(side.run.images.find((own) => own.name === image)!),
   }));
   const keys = [...new Set(sides.flatMap((side) => side.rows.map(keyOf)))];
@@ -40,5 +40,5 @@ export function pairs(one: Side, other: Side, image: string): MapPair[] {
 }
 
 function keyOf(row: MapRow): string {
-  return [row.label, row.target, row.layer, row.cascade].join('\0');
+  return [row.label, row.target, row.layer].join('\0');
 }

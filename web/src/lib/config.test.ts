@@ -13,6 +13,7 @@ const CHOICES: Choices = {
   layers: ['bottleneck'],
   entries: [entry('saliency'), entry('rise', { masks: 9 })],
   metrics: ['infidelity'],
+  verdict: { stable_yes: 0.2 },
   patches: { on: true, size: '64, 64, 32', overlap: '0.5', blend: 'gaussian' },
   precision: 'amp',
   output: 'mine',
@@ -28,8 +29,13 @@ describe('choices', () => {
   it('become a config, and a config becomes the same choices', () => {
     const config = configOf(CHOICES);
     expect(config.patches).toEqual({ size: [64, 64, 32], overlap: 0.5, blend: 'gaussian' });
-    expect(config.evaluation).toEqual({ metrics: ['infidelity'] });
+    expect(config.evaluation).toEqual({ metrics: ['infidelity'], verdict: { stable_yes: 0.2 } });
     expect(configOf(choicesOf(config))).toEqual(config);
+  });
+
+  it('ask for a verdict alone', () => {
+    expect(configOf({ ...CHOICES, metrics: [], verdict: {} }).evaluation).toEqual({ verdict: {} });
+    expect(choicesOf({ evaluation: { verdict: null } }).verdict).toBeNull();
   });
 
   it('leave out what keeps its default', () => {

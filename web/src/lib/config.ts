@@ -15,7 +15,7 @@ export function configOf(choices: Choices): Config {
     target: choices.target,
     ...(choices.layers.length ? { layers: choices.layers } : {}),
     methods: written(choices.entries),
-    ...(choices.metrics.length ? { evaluation: { metrics: choices.metrics } } : {}),
+    ...evaluated(choices),
     ...(patches.on
       ? { patches: { size: numbers(patches.size), overlap: numbers(patches.overlap), blend: patches.blend } }
       : {}),
@@ -24,6 +24,12 @@ export function configOf(choices: Choices): Config {
     execution: { devices: [choices.device] },
     output: choices.output || suggestedName(choices),
   };
+}
+
+/** The checks of the maps, where any are wanted. */
+function evaluated({ metrics, verdict }: Choices): Config {
+  if (!metrics.length && !verdict) return {};
+  return { evaluation: { ...(metrics.length ? { metrics } : {}), ...(verdict ? { verdict } : {}) } };
 }
 
 /** "64" as a number, "64, 64, 32" as a list; what is neither is left for the server to refuse. */
@@ -54,7 +60,10 @@ export function choicesOf(config: Config): Choices {
       target?: Record<string, unknown>;
       layers?: string[];
       methods?: (string | Record<string, unknown>)[];
-      evaluation?: { metrics?: (string | { name: string })[] };
+      evaluation?: {
+        metrics?: (string | { name: string })[];
+        verdict?: Record<string, number> | null;
+      };
       patches?: { size?: unknown; overlap?: unknown; blend?: 'constant' | 'gaussian' };
       precision?: string;
       seed?: number;
@@ -73,6 +82,7 @@ export function choicesOf(config: Config): Choices {
     layers: layers ?? [],
     entries: read(methods ?? []),
     metrics: (evaluation?.metrics ?? []).map((one) => (typeof one === 'string' ? one : one.name)),
+    verdict: evaluation?.verdict ?? null,
     device: execution?.devices?.[0] ?? 'cpu',
     precision: precision ?? 'float32',
     patches: patches

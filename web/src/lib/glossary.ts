@@ -31,7 +31,6 @@ export const GLOSSARY: Record<string, string> = {
     'Looking through the whole volume: of all values along the line of sight the strongest is shown.',
   render: 'The volume as a solid body that can be turned with the mouse.',
   crosshair: 'The place that all views show. It moves together in all maps.',
-  verdict: 'What the checks of a map say about whether it can be trusted.',
   metric: 'A number that says how good a map is, by a fixed rule.',
   cascade:
     'A check: the network’s learnt weights are replaced by chance, layer after layer. A trustworthy map falls apart.',

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { MapRow } from './api/types';
+import type { Answer, MapRow } from './api/types';
 import { pairs, type Side } from './compare';
 import { placed } from './errors';
-import { columnsOf, sorted } from './table';
+import { answerIn, columnsOf, explained, sorted } from './table';
 import { bytes, duration } from './words';
 
 function row(part: Partial<MapRow>): MapRow {
@@ -14,7 +14,6 @@ function row(part: Partial<MapRow>): MapRow {
     target: 'grey matter',
     target_index: 2,
     layer: null,
-    cascade: null,
     image: 'mni',
     status: 'ok',
     reason: null,
@@ -23,7 +22,8 @@ function row(part: Partial<MapRow>): MapRow {
     warnings: [],
     measures: {},
     metrics: {},
-    verdict: null,
+    verdict: [],
+    cascades: [],
     quantity: '',
     signed: false,
     shows: 'map',
@@ -55,6 +55,56 @@ describe('the table of maps', () => {
     const seconds = columnsOf(rows).find((column) => column.key === 'seconds')!;
     expect(sorted(rows, seconds, true).map((one) => one.id)).toEqual(['c', 'a', 'b']);
     expect(sorted(rows, seconds, false).map((one) => one.id)).toEqual(['a', 'c', 'b']);
+  });
+});
+
+function answer(part: Partial<Answer>): Answer {
+  return {
+    name: 'stable',
+    question: 'Does it stay where the image hardly changes?',
+    figure: 'largest relative change of the map',
+    rule: 'yes up to 0.5, no above 1',
+    word: 'weak',
+    value: 0.7,
+    low: null,
+    high: null,
+    images: 1,
+    rank: 2,
+    sure: null,
+    ...part,
+  };
+}
+
+describe('the verdict in the table', () => {
+  const rows = [
+    row({ id: 'a', verdict: [answer({})] }),
+    row({ id: 'b', verdict: [answer({ word: 'not tested', value: null, rank: null })] }),
+    row({ id: 'c', verdict: [answer({ word: 'yes', value: 0.1, rank: 1 })] }),
+    row({ id: 'd' }),
+  ];
+  const column = columnsOf(rows).find((one) => one.key === 'verdict:stable')!;
+
+  it('has a column for each question, which says what was asked and by which rule', () => {
+    expect(column.title).toBe('Stable?');
+    expect(column.meaning).toBe(
+      'Does it stay where the image hardly changes? Largest relative change of the map: yes up to 0.5, no above 1.',
+    );
+    expect(rows.map((one) => answerIn(one, column)?.word)).toEqual(['weak', 'not tested', 'yes', undefined]);
+    expect(columnsOf([rows[3]!]).some((one) => one.key.startsWith('verdict'))).toBe(false);
+    expect(columnsOf([rows[1]!]).map((one) => one.key)).toContain('verdict:stable');
+  });
+
+  it('is sorted by place, what has none last', () => {
+    expect(sorted(rows, column, true).map((one) => one.id)).toEqual(['c', 'a', 'b', 'd']);
+    expect(sorted(rows, column, false).map((one) => one.id)).toEqual(['a', 'c', 'b', 'd']);
+  });
+
+  it('tells the number, how sure it is, and the place', () => {
+    expect(explained(answer({ low: 0.4, high: 1.2, images: 3, sure: false }))).toBe(
+      'Largest relative change of the map: 0.7, between 0.4 and 1.2 (95 %), over 3 images. ' +
+        'The interval allows other answers too. Place 2 among the methods.',
+    );
+    expect(explained(answer({ word: 'not claimed', value: null }))).toContain('does not promise');
   });
 });
 

@@ -1,3 +1,4 @@
+import { decode } from '../lib/viewer/base64';
 import { once, type MapItem, type Source, type Subject } from '../lib/viewer/subject';
 import { readNifti } from '../lib/volume/volume';
 
@@ -23,7 +24,6 @@ export interface EmbeddedMap {
   target: string;
   target_index?: number | null;
   layer?: string | null;
-  cascade?: number | null;
   quantity?: string;
   warnings?: string[];
   data: string;
@@ -31,11 +31,6 @@ export interface EmbeddedMap {
 
 function source(base64: string): Source {
   return once(() => readNifti(decode(base64)));
-}
-
-function decode(base64: string): ArrayBuffer {
-  const text = atob(base64);
-  return Uint8Array.from(text, (letter) => letter.charCodeAt(0)).buffer;
 }
 
 /** An embedded image as a subject of the viewer. */
@@ -57,7 +52,6 @@ export function mapsOf(image: EmbeddedImage): MapItem[] {
     target: map.target,
     targetClass: map.target_index ?? null,
     layer: map.layer ?? null,
-    cascade: map.cascade ?? null,
     quantity: map.quantity ?? '',
     source: source(map.data),
   }));

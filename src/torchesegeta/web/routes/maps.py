@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse, StreamingResponse
 
 from torchesegeta.report.volumes import value_at
-from torchesegeta.web.answers import Comparison, MapRow, Pair, Value
+from torchesegeta.web.answers import CascadeStep, Comparison, MapRow, Pair, Value
 from torchesegeta.web.archive import What, archive
+from torchesegeta.web.cascades import cascade_step
 from torchesegeta.web.refusals import Refusal
 from torchesegeta.web.run_folders import inside, name_of
 from torchesegeta.web.server import Here
@@ -40,6 +41,22 @@ def value(run: str, number: str, server: Here, at: Annotated[str, Query(pattern=
     path = server.folders.file(folder, server.folders.record(folder, number))
     found, place = value_at(path, server.settings.most_values, [int(index) for index in at.split(",")])
     return Value(value=found, position_mm=place)
+
+
+@router.get("/runs/{run}/maps/{number}/cascade")
+def cascade(
+    run: str,
+    number: str,
+    server: Here,
+    step: Annotated[int, Query(ge=0, le=10_000)] = 0,
+    metric: Annotated[str | None, Query(max_length=200)] = None,
+) -> CascadeStep:
+    """A map at a step of a cascade of random weights: the views that its score kept."""
+    folder = server.folder(run)
+    record = server.folders.record(folder, number)
+    path, score = server.folders.cascade(folder, record, metric)
+    about = server.folders.image_about(folder, record["image"])
+    return cascade_step(path, score, step, about, server.settings.most_values)
 
 
 @router.get("/runs/{run}/files/{name:path}", response_class=FileResponse)

@@ -1,4 +1,5 @@
 import type {
+  CascadeStep,
   Catalogue,
   Config,
   Exported,
@@ -108,6 +109,9 @@ export const api = {
   runs: () => get<RunRow[]>('/api/runs'),
   run: (id: string) => get<RunDetail>(`/api/runs/${part(id)}`),
   maps: (id: string) => get<MapRow[]>(`/api/runs/${part(id)}/maps`),
+  /** A map at a step of a cascade; without its name, of the first. */
+  cascade: (run: string, map: string, metric: string, step: number) =>
+    get<CascadeStep>(`/api/runs/${part(run)}/maps/${part(map)}/cascade?metric=${part(metric)}&step=${step}`),
   cancel: (id: string) => post<unknown>(`/api/runs/${part(id)}/cancel`),
   resume: (id: string) => post<unknown>(`/api/runs/${part(id)}/resume`),
   remove: (id: string) => request(`/api/runs/${part(id)}`, { method: 'DELETE' }),

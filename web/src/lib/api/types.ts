@@ -136,6 +136,39 @@ export interface RunDetail extends Omit<RunRow, 'images'> {
   warnings: string[];
 }
 
+/** What a method's verdict says to one of its questions. */
+export interface Answer {
+  name: string;
+  question: string;
+  /** What the number is, and from where on it means yes or no. */
+  figure: string;
+  rule: string;
+  word: string;
+  value: number | null;
+  /** The interval over images. */
+  low: number | null;
+  high: number | null;
+  images: number;
+  /** Place among the methods, the best first. */
+  rank: number | null;
+  /** Whether the whole interval gives the same word. */
+  sure: boolean | null;
+}
+
+/** A map at a step of a cascade of random weights; pictures are float32 in base 64, row by row from the top. */
+export interface CascadeStep {
+  steps: string[];
+  similarity: (number | null)[];
+  views: {
+    name: string;
+    width: number;
+    height: number;
+    spacing: [number, number];
+    marks: string[];
+    values: string;
+  }[];
+}
+
 export interface MapRow {
   id: string;
   method: string;
@@ -144,7 +177,6 @@ export interface MapRow {
   target: string | null;
   target_index: number | null;
   layer: string | null;
-  cascade: number | null;
   image: string;
   status: string;
   reason: string | null;
@@ -153,7 +185,10 @@ export interface MapRow {
   warnings: string[];
   measures: Record<string, number>;
   metrics: Record<string, number>;
-  verdict: string | null;
+  /** What the method's verdict says, question by question; empty where it was not judged. */
+  verdict: Answer[];
+  /** Checks that kept this map at every step of a cascade, by name. */
+  cascades: string[];
   quantity: string;
   signed: boolean;
   shows: 'map' | 'picture';

@@ -24,6 +24,8 @@ export interface Choices {
   entries: Entry[];
   /** Checks of the maps, by name. */
   metrics: string[];
+  /** Thresholds of a verdict on each method: none for the usual ones; null where no verdict is wanted. */
+  verdict: Record<string, number> | null;
   device: string;
   precision: string;
   patches: PatchChoice;
@@ -39,6 +41,7 @@ export const FRESH: Choices = {
   layers: [],
   entries: [],
   metrics: [],
+  verdict: null,
   device: 'cpu',
   precision: 'float32',
   patches: { on: false, size: '64', overlap: '0.25', blend: 'gaussian' },

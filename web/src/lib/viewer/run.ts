@@ -20,7 +20,7 @@ export function subjectOf(image: RunImage): Subject | undefined {
 }
 
 /** The maps of an image that can be laid over it. */
-export function itemsOf(rows: MapRow[], image: string): MapItem[] {
+export function itemsOf(run: string, rows: MapRow[], image: string): MapItem[] {
   return rows
     .filter((row) => row.image === image && row.volume && row.shows === 'map')
     .map((row) => ({
@@ -30,7 +30,10 @@ export function itemsOf(rows: MapRow[], image: string): MapItem[] {
       target: row.target ?? '',
       targetClass: row.target_index,
       layer: row.layer,
-      cascade: row.cascade,
+      cascades: row.cascades.map((name) => ({
+        name,
+        load: (step: number) => api.cascade(run, row.id, name, step),
+      })),
       quantity: row.quantity,
       source: fetched(row.volume!),
     }));

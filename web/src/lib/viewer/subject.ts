@@ -1,9 +1,16 @@
+import type { CascadeStep } from '../api/types';
 import type { Volume } from '../volume/volume';
 
 /** Something that is fetched once, when it is first looked at. */
 export interface Source {
   url?: string;
   load(): Promise<Volume>;
+}
+
+/** A map while the model's weights are replaced by chance, step by step. */
+export interface Cascade {
+  name: string;
+  load(step: number): Promise<CascadeStep>;
 }
 
 /** A map that can be looked at. */
@@ -16,8 +23,8 @@ export interface MapItem {
   /** The class that is explained, by its number in segmentations; nothing where it is no single one. */
   targetClass: number | null;
   layer: string | null;
-  /** How many layers' weights were replaced by chance; nothing outside a cascade. */
-  cascade: number | null;
+  /** Cascades of random weights that kept this map at every step. */
+  cascades?: Cascade[];
   /** What its values mean. */
   quantity: string;
   source: Source;
@@ -49,18 +56,9 @@ export function once(load: () => Promise<Volume>, url?: string): Source {
 /** Maps that differ in their layer alone, shallow to deep as they stand. */
 export function acrossLayers(item: MapItem, maps: MapItem[]): MapItem[] {
   if (item.layer === null) return [];
-  return maps.filter((one) => one.layer !== null && sameBut(one, item, 'layer'));
+  return maps.filter((one) => one.layer !== null && sameButLayer(one, item));
 }
 
-/** Maps that differ in their step of the cascade alone. */
-export function acrossCascade(item: MapItem, maps: MapItem[]): MapItem[] {
-  return maps
-    .filter((one) => sameBut(one, item, 'cascade'))
-    .sort((one, other) => (one.cascade ?? 0) - (other.cascade ?? 0));
-}
-
-function sameBut(one: MapItem, other: MapItem, free: 'layer' | 'cascade'): boolean {
-  return (['method', 'target', 'layer', 'cascade'] as const).every(
-    (key) => key === free || one[key] === other[key],
-  );
+function sameButLayer(one: MapItem, other: MapItem): boolean {
+  return one.method === other.method && one.target === other.target;
 }

@@ -3,15 +3,21 @@ import { isFlat, withData, type Volume } from './volume';
 /** Which values of a map are shown. */
 export type Sign = 'both' | 'positive' | 'negative' | 'magnitude';
 
-/** The map's values as they are coloured: what is not shown becomes zero. */
+const PICKS: Record<Sign, (value: number) => number> = {
+  both: (value) => value,
+  positive: (value) => Math.max(0, value),
+  negative: (value) => Math.min(0, value),
+  magnitude: Math.abs,
+};
+
+/** Values as they are coloured: what is not shown becomes zero. */
+export function picked(data: Float32Array, sign: Sign): Float32Array {
+  return sign === 'both' ? data : data.map(PICKS[sign]);
+}
+
+/** The map's values as they are coloured. */
 export function signed(map: Volume, sign: Sign): Volume {
-  if (sign === 'both') return map;
-  const pick = {
-    positive: (value: number) => Math.max(0, value),
-    negative: (value: number) => Math.min(0, value),
-    magnitude: Math.abs,
-  }[sign];
-  return withData(map, map.data.map(pick));
+  return sign === 'both' ? map : withData(map, picked(map.data, sign));
 }
 
 /** Where a segmentation has a class: 1, elsewhere 0. */

@@ -5,6 +5,7 @@ import type { Plane } from './layers';
 export interface Painting {
   /** One grey plane, or red, green and blue. */
   base: Plane[];
+  /** The base's values that are black and white; infinite where it is not shown. */
   window: [number, number];
   map: Plane | null;
   palette: string;
@@ -55,7 +56,9 @@ function rampOf({ palette, diverging, opacity }: Painting): Ramp {
 
 function pixel(painting: Painting, ramp: Ramp, at: number): [number, number, number, number] {
   const [low, high] = painting.window;
-  const grey = painting.base.map((plane) => (255 * (plane.data[at]! - low)) / (high - low));
+  const grey = painting.base.map(({ data }) =>
+    Number.isFinite(low) ? (255 * (data[at]! - low)) / (high - low) : 0,
+  );
   let colour = (grey.length >= 3 ? grey.slice(0, 3) : [grey[0]!, grey[0]!, grey[0]!]).map((value) =>
     Math.min(255, Math.max(0, value)),
   ) as [number, number, number];
