@@ -60,12 +60,14 @@ def test_an_allocator_of_the_users_choice_is_left_alone(name: str, monkeypatch: 
     monkeypatch.setenv(name, "1")
     assert heap._library() is None
     with heap.kept_heap():
-        heap.trim_heap()
+        pass
 
 
-def test_explaining_keeps_the_heap_and_puts_it_back(library: _Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_optimising_keeps_the_heap_and_puts_it_back(library: _Library, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten())
-    model.register_forward_hook(lambda *_: seen.append(dict(library.told)[heap.MMAP_MAX]))
-    te.explain(model, torch.rand(1, 4, 4), "saliency", target=0)
-    assert set(seen) == {0} and dict(library.told)[heap.MMAP_MAX] == heap.MAPPINGS
+    model.register_forward_hook(lambda *_: seen.append(dict(library.told).get(heap.MMAP_MAX)))
+    method = {"name": "class_image", "steps": 3}
+    (made,) = te.explain(model, torch.rand(1, 4, 4), method, target=0)
+    assert made.has_map, made.reason
+    assert 0 in seen and dict(library.told)[heap.MMAP_MAX] == heap.MAPPINGS

@@ -9,8 +9,6 @@ from types import TracebackType
 
 import torch
 
-from torchesegeta.sweeps.heap import trim_heap
-
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
 _SYSTEM = Path("/proc/meminfo")
@@ -33,7 +31,6 @@ class PeakMemory:
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         elif _RESET.exists():
-            trim_heap()
             with suppress(OSError):  # without the right to reset, the peak is that of the process so far
                 _RESET.write_text("5")
         return self

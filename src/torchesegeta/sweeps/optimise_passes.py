@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate, pairwise
@@ -19,6 +20,7 @@ from torchesegeta.optimisation.transforms import fit
 from torchesegeta.sweeps.base import Continued, Progress, Reader
 from torchesegeta.sweeps.chunks import is_out_of_memory
 from torchesegeta.sweeps.gains import Gains
+from torchesegeta.sweeps.heap import kept_heap
 from torchesegeta.sweeps.looks import Look, Rows, look_at
 from torchesegeta.sweeps.optimise import Draftsman, FlatError, Missed, Optimise, Pictured, Problem, Result
 from torchesegeta.sweeps.readers import Readers
@@ -54,8 +56,9 @@ def optimise(
     if readers.scored:
         readers.session.require_gradient()
     studio = Studio(sweep, points, readers.session, progress, deadline)
-    while orders := [order for reader in readers.opened if not reader.done for order in _orders(reader)]:
-        studio.solve(orders)
+    with kept_heap() if readers.session.runner.device.type == "cpu" else nullcontext():
+        while orders := [order for reader in readers.opened if not reader.done for order in _orders(reader)]:
+            studio.solve(orders)
 
 
 def _orders(reader: Reader) -> list[Order]:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torchesegeta.errors import IncompatibleError, ModelError
 from torchesegeta.models import pick_output, takes_single_points
 from torchesegeta.sweeps.chunks import is_out_of_memory
-from torchesegeta.sweeps.heap import kept_heap
 from torchesegeta.sweeps.precision import Arithmetic
 from torchesegeta.targets import OutputInfo
 from torchesegeta.types import Precision
@@ -156,7 +155,6 @@ def prepared(model: nn.Module, device: torch.device, seed: int) -> Iterator[nn.M
         torch.enable_grad(),
         torch.autocast(device.type, enabled=False),
         _uncompiled(),
-        kept_heap() if device.type == "cpu" else nullcontext(),
     ):
         _seed(device, seed)
         try:
