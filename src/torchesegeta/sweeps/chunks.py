@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-CPU_VOXELS = 2**19
+CPU_VOXELS = 2**18
 """Voxels a chunk may hold on a CPU: beyond that a larger batch is no faster, and its memory is wasted. Below, torch
 takes slow convolutions for small maps that come alone."""
 GPU_SHARE = 0.6
