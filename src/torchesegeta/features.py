@@ -147,17 +147,8 @@ class Windows(Regions):
 class Features(Strict):
     """What is taken away as one.
 
-    Attributes:
-        kind: `voxels`; `blocks` of `size` voxels; `grid`, `cells` blocks along each axis; `supervoxels`, SLIC in the
-            image's own dimension; `labels`, a label map (an atlas, say) whose values each are a feature.
-        size: Of `blocks`.
-        stride: Of `blocks` that overlap; without, they do not.
-        cells: Of a `grid`; without, 8 in 2D and 4 in 3D.
-        count: Roughly how many `supervoxels`.
-        compactness: Of `supervoxels`: how much nearness counts against likeness.
-        path: The file of `labels`, on the image's grid.
-        array: The tensor of `labels`: (*spatial), (1, *spatial) or (C, *spatial).
-        per_channel: Each channel has features of its own.
+    Every voxel; blocks of some voxels; a grid of some blocks along each axis; supervoxels, SLIC in the image's own
+    dimension; labels, a label map (an atlas, say) whose values each are a feature.
     """
 
     kind: Literal["voxels", "blocks", "grid", "supervoxels", "labels"]
@@ -167,7 +158,9 @@ class Features(Strict):
     count: int = Field(50, ge=1, description="Roughly how many `supervoxels`.")
     compactness: float = Field(0.3, gt=0, description="Of `supervoxels`: how much nearness counts against likeness.")
     path: Path | None = Field(None, description="The file of `labels`, on the image's grid.")
-    array: ArrayValue | None = Field(None, description="The tensor of `labels`.")
+    array: ArrayValue | None = Field(
+        None, description="The tensor of `labels`: (*spatial), (1, *spatial) or (C, *spatial)."
+    )
     per_channel: bool = Field(False, description="Each channel has features of its own.")
 
     @model_validator(mode="after")

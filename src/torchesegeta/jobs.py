@@ -116,8 +116,7 @@ class Job:
         Args:
             within: Seconds it may take, where its tasks may take longer.
         """
-        limits = [limit for limit in (self.timeout_s, within) if limit is not None]
-        return time.monotonic() + min(limits) if limits else None
+        return deadline_within(self.timeout_s, within)
 
     def passes(self, targets: int, counts: Sequence[int]) -> dict[str, int]:
         """Forward and backward passes, as planned.
@@ -153,6 +152,12 @@ class Job:
             contrasted = any(Read.CONTRAST in read for read in reads.values())
             total += len(layers) * task.method.seed_count * (targets if contrasted else 1)
         return total
+
+
+def deadline_within(*seconds: float | None) -> float | None:
+    """When the shortest of some times is over, by `time.monotonic`; None is no limit."""
+    limits = [limit for limit in seconds if limit is not None]
+    return time.monotonic() + min(limits) if limits else None
 
 
 def group(tasks: Sequence[Task]) -> list[Job]:

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 import torchesegeta as te
 from torchesegeta.errors import ConfigError
 from torchesegeta.metrics.similarity import MEASURES, hog, similarities, ssim
-from torchesegeta.sweeps import Cascade, Gradient, Runner, Session, prepared
+from torchesegeta.sweeps import Cascade, Runner, Session, prepared
 from torchesegeta.sweeps.cascade import Order
 from torchesegeta.targets import parse_target
 from torchesegeta.types import Image
 
 from .nets import Classifier, Segmenter, image
+from .plugins import add_edges
 
 GRADIENTS = ["saliency", "vanilla_backprop", "input_x_gradient", "gradcam", "hires_cam"]
 
@@ -124,35 +125,17 @@ def test_the_target_stays_that_of_the_original() -> None:
     assert {s.target for s in found} == {m.target for m in maps} and all(s.status == "ok" for s in found)
 
 
+@pytest.fixture
+def edges(monkeypatch: pytest.MonkeyPatch) -> str:
+    return add_edges(monkeypatch)
+
+
 def test_a_method_that_ignores_the_weights_is_caught(edges: str) -> None:
     net, x = Classifier(dims=3), image(3)
     maps = te.explain(net, x, [edges, "vanilla_backprop"], target=1)
     blind, honest = te.evaluate(net, x, maps, "cascading_randomisation")
     assert blind.value == 1 and all(value == 1 for curve in blind.curves.values() for value in curve)
     assert honest.value is not None and honest.value < 0.6
-
-
-@pytest.fixture
-def edges(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A plug-in that draws edges, whatever the model."""
-    from torchesegeta.methods import Context, Method, registry
-    from torchesegeta.methods.readouts import single
-    from torchesegeta.sweeps import Readout, Sweep
-
-    class Edges(Method):
-        """Where the image changes."""
-
-        title, family, source, quantity, name = "Edges", "Gradient", "nobody", "edge", "edges"
-
-        def sweeps(self) -> tuple[Sweep, ...]:
-            return (Gradient(),)
-
-        def readout(self, context: Context) -> Readout:
-            return single(lambda sample: context.image[None].diff(dim=2, append=context.image[None, :, -1:]).abs())
-
-    registry.methods()
-    monkeypatch.setitem(registry.REGISTRY.classes, "edges", Edges)
-    return "edges"
 
 
 def test_any_metric_runs_over_the_cascade() -> None:

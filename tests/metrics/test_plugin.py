@@ -3,54 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import torchesegeta as te
-from torchesegeta.metrics import Case, Measurement, ScoreMetric, metrics, register, registry
+from torchesegeta.metrics import Case, ScoreMetric, metrics, register, registry
 from torchesegeta.metrics.base import ScoreReading
-from torchesegeta.sweeps import Change, Sample
-from torchesegeta.sweeps.base import Points
-from torchesegeta.sweeps.perturbations import OneByOne
+from torchesegeta.sweeps import Change
 
 from .nets import Classifier, image
-
-
-@dataclass(frozen=True)
-class StrongestOut(Change):
-    """The image without its strongest voxels, ever more of them."""
-
-    steps: int
-
-    def count(self, image: Tensor) -> int:
-        return self.steps
-
-    def points(self, image: Tensor, key: str, guide: Tensor | None) -> Points:
-        assert guide is not None
-        order = guide.sum(0).flatten().argsort(descending=True)
-
-        def make(index: int) -> Tensor:
-            point = image.clone()
-            point.flatten(1)[:, order[: (index + 1) * len(order) // self.steps]] = 0
-            return point
-
-        return OneByOne(image, self.steps, make)
-
-
-class Drop(ScoreReading):
-    def __init__(self) -> None:
-        self.left: list[float] = []
-
-    def update(self, sample: Sample) -> None:
-        assert sample.scores is not None
-        self.left += sample.scores.tolist()
-
-    def measurement(self) -> Measurement:
-        steps = tuple(f"{i + 1}" for i in range(len(self.left)))
-        return Measurement(sum(self.left) / len(self.left), steps=steps, curves={"score": self.left})
+from .plugins import ScoresLeft, StrongestOut
 
 
 @pytest.fixture
@@ -67,7 +31,7 @@ def drop() -> Iterator[str]:
             return StrongestOut(self.steps)
 
         def reading(self, case: Case) -> ScoreReading:
-            return Drop()
+            return ScoresLeft()
 
     yield "drop_of_strongest"
     del registry.REGISTRY.classes["drop_of_strongest"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,13 +11,12 @@ import torch
 from torch import Tensor, nn
 
 import torchesegeta as te
+from tests.metrics.plugins import ScoresLeft, StrongestOut, add_edges
 from torchesegeta.errors import ConfigError
-from torchesegeta.metrics import Case, Measurement, ScoreMetric, register, registry
+from torchesegeta.metrics import Case, ScoreMetric, register, registry
 from torchesegeta.metrics.base import ScoreReading
 from torchesegeta.metrics.verdict_metrics import verdict_entries
-from torchesegeta.sweeps import Change, Gradient, Sample
-from torchesegeta.sweeps.base import Points
-from torchesegeta.sweeps.perturbations import OneByOne
+from torchesegeta.sweeps import Change
 
 
 def bar(number: int, *, upright: bool) -> Tensor:
@@ -53,26 +52,7 @@ def trained() -> nn.Module:
 
 @pytest.fixture
 def edges(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A plug-in that draws edges, whatever the model."""
-    from torchesegeta.methods import Context, Method
-    from torchesegeta.methods import registry as methods
-    from torchesegeta.methods.readouts import single
-    from torchesegeta.sweeps import Readout, Sweep
-
-    class Edges(Method):
-        """Where the image changes."""
-
-        title, family, source, quantity, name = "Edges", "Gradient", "nobody", "edge", "edges"
-
-        def sweeps(self) -> tuple[Sweep, ...]:
-            return (Gradient(),)
-
-        def readout(self, context: Context) -> Readout:
-            return single(lambda sample: context.image[None].diff(dim=2, append=context.image[None, :, -1:]).abs())
-
-    methods.methods()
-    monkeypatch.setitem(methods.REGISTRY.classes, "edges", Edges)
-    return "edges"
+    return add_edges(monkeypatch)
 
 
 def verdicts(net: nn.Module, methods: list[Any], count: int = 3) -> dict[str, Any]:
@@ -103,39 +83,6 @@ def test_thresholds_are_checked() -> None:
     assert te.verdicts([]) == []
 
 
-@dataclass(frozen=True)
-class StrongestOut(Change):
-    """The image without its strongest voxels, ever more of them."""
-
-    steps: int
-
-    def count(self, image: Tensor) -> int:
-        return self.steps
-
-    def points(self, image: Tensor, key: str, guide: Tensor | None) -> Points:
-        assert guide is not None
-        order = guide.sum(0).flatten().argsort(descending=True)
-
-        def make(index: int) -> Tensor:
-            point = image.clone()
-            point.flatten(1)[:, order[: (index + 1) * len(order) // self.steps]] = 0
-            return point
-
-        return OneByOne(image, self.steps, make)
-
-
-class Left(ScoreReading):
-    def __init__(self) -> None:
-        self.left: list[float] = []
-
-    def update(self, sample: Sample) -> None:
-        assert sample.scores is not None
-        self.left += sample.scores.tolist()
-
-    def measurement(self) -> Measurement:
-        return Measurement(sum(self.left) / len(self.left))
-
-
 @pytest.fixture
 def left() -> Iterator[str]:
     @register("left_of_score")
@@ -148,7 +95,7 @@ def left() -> Iterator[str]:
             return StrongestOut(6)
 
         def reading(self, case: Case) -> ScoreReading:
-            return Left()
+            return ScoresLeft()
 
     yield "left_of_score"
     del registry.REGISTRY.classes["left_of_score"]

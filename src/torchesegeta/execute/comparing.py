@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,7 +14,7 @@ from torchesegeta.execute.drawing import Drawing
 from torchesegeta.execute.tickets import Ticket
 from torchesegeta.figures import draw_agreement
 from torchesegeta.inputs import output_grid, to_file_grid
-from torchesegeta.ledger import AGREEMENT, SUMS, Record, replacing
+from torchesegeta.ledger import AGREEMENT, SUMS, Record, write_csv
 from torchesegeta.metrics.agreement import Agreement, agreement
 from torchesegeta.plan import Plan
 from torchesegeta.store import read_on_model_grid, slug, write_values
@@ -141,12 +139,10 @@ def _written(folder: Path, found: Agreement, image: Image, target: str | None, *
 
 def _write_table(path: Path, found: Agreement) -> Path:
     """The matrix in the order of the tree: a row per map, with its cluster."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["map", "cluster", *(found.names[n] for n in found.order)])
-    for row in found.order:
-        values = [f"{found.correlation[row, column]:.6g}" for column in found.order]
-        writer.writerow([found.names[row], found.clusters[row], *values])
-    with replacing(path, durable=False) as stream:
-        stream.write(text.getvalue().encode())
+    columns = ["map", "cluster", *(found.names[n] for n in found.order)]
+    rows = (
+        [found.names[row], found.clusters[row], *(f"{found.correlation[row, column]:.6g}" for column in found.order)]
+        for row in found.order
+    )
+    write_csv(path, columns, rows, durable=False)
     return path

@@ -143,8 +143,7 @@ class Keeper:
         Raises:
             StoreError: The folder cannot be written.
         """
-        given = self.blueprint.about["config"]["evaluation"].get("verdict")
-        thresholds = Thresholds() if given is None else Thresholds.model_validate(given)
+        thresholds = Thresholds.of_run(self.blueprint.about)
         maps = {key_of(record): record for record in read_manifest(self.folder) if is_complete(record)}
         verdicts = judge(scores, maps.values(), thresholds)
         if verdicts:

@@ -1,6 +1,6 @@
 """What a run folder says of itself: lock, manifest, `run.json`. Needs no torch, so whoever keeps it starts at once."""
 
-from torchesegeta.ledger.files import replacing
+from torchesegeta.ledger.files import as_csv, replacing, within, write_csv
 from torchesegeta.ledger.ledger import LOG, SUMS, Ledger, check_folder
 from torchesegeta.ledger.records import (
     AGREEMENT,
@@ -36,6 +36,7 @@ __all__ = [
     "Record",
     "Shard",
     "Stamp",
+    "as_csv",
     "check_beside",
     "check_folder",
     "in_order",
@@ -51,6 +52,8 @@ __all__ = [
     "shards_in",
     "stamp_of",
     "task_of",
+    "within",
+    "write_csv",
     "write_table",
     "write_json",
 ]

@@ -1,10 +1,12 @@
-"""Files that are whole under their final names, or not there."""
+"""Files that are whole under their final names, or not there; and which files a folder may speak of."""
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -41,3 +43,31 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], *, durable: bool = True) -> None:
+    """Write a table; see `replacing`.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    with replacing(path, durable=durable) as stream:
+        stream.write(as_csv(columns, rows).encode())
+
+
+def as_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table as text; what is None stays empty."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def within(folder: Path, name: str) -> Path | None:
+    """What a name stands for in a folder, links followed; None where that lies outside the folder."""
+    try:
+        whole = (folder / name).resolve()
+        return whole if whole.is_relative_to(folder.resolve()) else None
+    except (OSError, RuntimeError, ValueError):  # too long, links in a circle, a NUL
+        return None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torchesegeta.ledger.files import replacing
+from torchesegeta.ledger.files import write_csv
 
 METRICS = "metrics.csv"
 COLUMNS = (
@@ -23,12 +21,7 @@ def write_table(path: Path, scores: Sequence[Mapping[str, Any]]) -> None:
     Raises:
         StoreError: The file cannot be written.
     """
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_rows(scores))
-    with replacing(path) as stream:
-        stream.write(text.getvalue().encode())
+    write_csv(path, COLUMNS, ([row[name] for name in COLUMNS] for row in _rows(scores)))
 
 
 def _rows(scores: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

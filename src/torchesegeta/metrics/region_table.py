@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchesegeta.errors import InputError
-from torchesegeta.ledger import replacing
+from torchesegeta.ledger import write_csv
 from torchesegeta.metrics.region_shares import SHARE, VOLUME
 from torchesegeta.types import Score
 
@@ -72,12 +70,8 @@ class RegionTable:
         Raises:
             StoreError: The file cannot be written.
         """
-        text, rows = io.StringIO(newline=""), list(self.rows())
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        with replacing(Path(path)) as stream:
-            stream.write(text.getvalue().encode())
+        rows = list(self.rows())
+        write_csv(Path(path), list(rows[0]), (list(row.values()) for row in rows))
         return Path(path)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from math import isfinite
 
 from torchesegeta.errors import EsegetaError, IncompatibleError
-from torchesegeta.jobs import reason_of, status_of
+from torchesegeta.jobs import deadline_within, reason_of, status_of
 from torchesegeta.metrics.base import Case, MapMetric, Measurement, Metric, RepeatMetric, ScoreMetric
 from torchesegeta.metrics.cases import case_of
 from torchesegeta.metrics.entries import Examination, WantedMetric
@@ -42,8 +42,7 @@ def examine(
         A score for every metric and map, also for those without a value.
     """
     before, started = session.runner.passes.copy(), time.perf_counter()
-    limits = [limit for limit in (examination.timeout_s, within) if limit is not None]
-    deadline = time.monotonic() + min(limits) if limits else None
+    deadline = deadline_within(examination.timeout_s, within)
     cases: list[Case] = []
     scores: list[Score] = []
     for one in (one for one in maps if examination.judges(one.label)):

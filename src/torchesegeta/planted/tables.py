@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from torchesegeta.ledger import replacing
+from torchesegeta import ledger
 from torchesegeta.planted.finding import Finding
 
 PLANTED = "planted.csv"
+COLUMNS = [*(field.name for field in fields(Finding)), "word"]
 SIGNS = {"found": "✓", "partly": "(✓)", "missed": "✗"}
 
 
@@ -21,19 +20,17 @@ def write_csv(path: Path, found: Sequence[Finding]) -> None:
     Raises:
         StoreError: The file cannot be written.
     """
-    with replacing(path) as stream:
-        stream.write(as_csv(found).encode())
+    ledger.write_csv(path, COLUMNS, _rows(found))
 
 
 def as_csv(found: Sequence[Finding]) -> str:
     """A row for every method and case, four digits to a number."""
-    text = io.StringIO(newline="")
-    columns = [*(field.name for field in fields(Finding)), "word"]
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
+    return ledger.as_csv(COLUMNS, _rows(found))
+
+
+def _rows(found: Sequence[Finding]) -> Iterator[list[object]]:
     for one in found:
-        writer.writerow({name: _digits(value) for name, value in {**asdict(one), "word": one.word}.items()})
-    return text.getvalue()
+        yield [_digits(value) for value in (*asdict(one).values(), one.word)]
 
 
 def _digits(value: object) -> object:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from torchesegeta.errors import ConfigError, InputError, StoreError, unknown
-from torchesegeta.ledger import replacing
+from torchesegeta.ledger import replacing, within
 from torchesegeta.report import words
 from torchesegeta.report.catalogue import info, registered
 from torchesegeta.report.records import Record, Run, is_picture, read
@@ -145,7 +145,7 @@ def _volume(run: Run, record: Record) -> bytes | None:
 def _inside(folder: Path, name: object) -> Path | None:
     """A file of the run folder, not of any other."""
     path = folder / str(name)
-    return path if path.is_file() and path.resolve().is_relative_to(folder.resolve()) else None
+    return path if within(folder, str(name)) is not None and path.is_file() else None
 
 
 def _map(record: Record, title: str, volume: bytes) -> dict[str, Any]:

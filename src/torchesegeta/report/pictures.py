@@ -8,6 +8,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torchesegeta.ledger import within
+
 if TYPE_CHECKING:
     from PIL.Image import Image as Raster
 
@@ -60,8 +62,8 @@ class Album:
         """
         from PIL import Image, UnidentifiedImageError
 
-        path = (self.folder / name).resolve()
-        if not path.is_relative_to(self.folder.resolve()) or not path.is_file():
+        path = within(self.folder, name)
+        if path is None or not path.is_file():
             return None
         try:
             with Image.open(path) as opened:

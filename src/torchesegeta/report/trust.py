@@ -93,9 +93,7 @@ def chapter(run: Run, catalogue: Catalogue, album: Album) -> Trust | None:
 
 def _verdicts(run: Run) -> dict[str, Any] | None:
     """What the scores say so far, as in `verdicts.json`."""
-    config = run.about.get("config")
-    given = ((config.get("evaluation") or {}) if isinstance(config, Mapping) else {}).get("verdict")
-    thresholds = Thresholds.model_validate(given or {})
+    thresholds = Thresholds.of_run(run.about)
     verdicts = judge(run.scores, run.maps, thresholds)
     return as_json(verdicts, thresholds) if verdicts else None
 

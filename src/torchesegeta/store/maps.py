@@ -30,6 +30,7 @@ from torchesegeta.ledger import (
     replacing,
     sha256_of,
     shards_in,
+    within,
     write_json,
 )
 from torchesegeta.types import Attribution, Grid, Image, Score
@@ -232,7 +233,7 @@ def _path(folder: Path, record: Mapping[str, Any], kind: str, words: str) -> Pat
     if name is None:
         return None
     path = folder / str(name)
-    if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+    if within(folder, str(name)) is None or not path.is_file():
         raise StoreError(f"{folder}: the {words} {name!r} is not there")
     return path
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from torchesegeta.errors import ConfigError
-from torchesegeta.ledger import RUN, Ledger, Record, check_folder, read_manifest, read_run
+from torchesegeta.ledger import RUN, Ledger, Record, check_folder, read_manifest, read_run, within
 from torchesegeta.store.maps import save_map, write_sidecar
 from torchesegeta.store.records import describe
 from torchesegeta.types import Attribution, Image
@@ -69,7 +69,7 @@ def _check(folder: Path, maps: Sequence[Attribution]) -> None:
 
 def _remove_old(ledger: Ledger) -> None:
     for record in read_manifest(ledger.folder):
-        for path in (ledger.folder / name for name in record.get("files", {}).values()):
-            if path.resolve().is_relative_to(ledger.folder.resolve()):
-                path.unlink(missing_ok=True)
+        for name in record.get("files", {}).values():
+            if within(ledger.folder, name) is not None:
+                (ledger.folder / name).unlink(missing_ok=True)
     ledger.clear()

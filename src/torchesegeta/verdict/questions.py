@@ -57,6 +57,13 @@ class Thresholds(Strict):
                 raise ValueError(f"'{question.name}_yes' must be {sign} '{question.name}_no', got {yes:g} and {no:g}")
         return self
 
+    @classmethod
+    def of_run(cls, about: Mapping[str, Any]) -> Thresholds:
+        """Those that a run's config sets in `evaluation.verdict`; `about` is the content of its `run.json`."""
+        config = about.get("config")
+        evaluation = config.get("evaluation") if isinstance(config, Mapping) else None
+        return cls.model_validate((evaluation or {}).get("verdict") or {})
+
     def of(self, name: Name) -> tuple[float, float]:
         """(yes, no) of a question."""
         return getattr(self, f"{name}_yes"), getattr(self, f"{name}_no")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torchesegeta.errors import StoreError
-from torchesegeta.ledger import replacing, write_json
+from torchesegeta.ledger import write_csv, write_json
 from torchesegeta.verdict.judging import Verdict, as_json
 from torchesegeta.verdict.questions import QUESTIONS, Thresholds
 
@@ -26,16 +24,14 @@ def write_verdicts(folder: Path, verdicts: Sequence[Verdict], thresholds: Thresh
         StoreError: They cannot be written.
     """
     write_json(folder / VERDICTS, as_json(verdicts, thresholds))
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for verdict in verdicts:
-        for name, answer in verdict.answers.items():
-            about = {"label": verdict.label, "method": verdict.method, "layer": verdict.layer, "question": name}
-            numbers = {key: value for key, value in vars(answer).items() if key != "word"}
-            writer.writerow({**about, "answer": answer.word, **numbers, "rule": QUESTIONS[name].rule(thresholds)})
-    with replacing(folder / TABLE) as stream:
-        stream.write(text.getvalue().encode())
+    rows = (row for verdict in verdicts for row in _rows(verdict, thresholds))
+    write_csv(folder / TABLE, COLUMNS, ([row[name] for name in COLUMNS] for row in rows))
+
+
+def _rows(verdict: Verdict, thresholds: Thresholds) -> Iterator[dict[str, Any]]:
+    for name, answer in verdict.answers.items():
+        about = {"label": verdict.label, "method": verdict.method, "layer": verdict.layer, "question": name}
+        yield {**about, "answer": answer.word, **vars(answer), "rule": QUESTIONS[name].rule(thresholds)}
 
 
 def read_verdicts(folder: Path) -> dict[str, Any] | None:

@@ -104,8 +104,8 @@ class Imported(BaseModel):
     problems: list[str]
 
 
-class RunRow(BaseModel):
-    """A run in the list."""
+class RunState(BaseModel):
+    """Where a run stands."""
 
     id: str
     name: str
@@ -115,10 +115,15 @@ class RunRow(BaseModel):
     started: str | None = None
     finished: str | None = None
     model: str = ""
-    images: list[str] = []
     counts: dict[str, int] = {}
     total: int | None = None
     error: str | None = None
+
+
+class RunRow(RunState):
+    """A run in the list."""
+
+    images: list[str] = []
 
 
 class RunImage(BaseModel):
@@ -131,20 +136,9 @@ class RunImage(BaseModel):
     prediction: str | None
 
 
-class RunDetail(BaseModel):
+class RunDetail(RunState):
     """A run."""
 
-    id: str
-    name: str
-    status: RunStatus
-    place: int | None = None
-    created: str | None = None
-    started: str | None = None
-    finished: str | None = None
-    model: str = ""
-    counts: dict[str, int] = {}
-    total: int | None = None
-    error: str | None = None
     images: list[RunImage]
     config: Row | None
     classes: list[str]

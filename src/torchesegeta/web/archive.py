@@ -8,6 +8,9 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any, Literal
 
+from torchesegeta.ledger import within
+from torchesegeta.web.places import is_hidden
+
 What = Literal["maps", "figures", "all"]
 FOLDERS: dict[What, tuple[str, ...]] = {"maps": ("attributions", "predictions"), "figures": ("figures",), "all": ("",)}
 BLOCK = 2**20
@@ -34,13 +37,9 @@ class _Pipe(RawIOBase):
 
 def files_of(folder: Path, what: What) -> list[Path]:
     """The files of a run folder that an archive holds; none outside it, whatever links say."""
-    top = folder.resolve()
     found = [path for part in FOLDERS[what] for path in sorted((folder / part).rglob("*"))]
-    return [p for p in found if p.is_file() and not _hidden(p, folder) and p.resolve().is_relative_to(top)]
-
-
-def _hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+    names = [path.relative_to(folder) for path in found if path.is_file()]
+    return [folder / name for name in names if not is_hidden(name) and within(folder, str(name)) is not None]
 
 
 def archive(folder: Path, what: What) -> Iterator[bytes]:

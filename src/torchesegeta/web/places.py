@@ -8,6 +8,7 @@ from pathlib import Path
 from torchesegeta.errors import InputError
 from torchesegeta.inputs import peek
 from torchesegeta.inputs.formats import FORMATS
+from torchesegeta.ledger import within
 from torchesegeta.web.answers import ImageRef, Listing
 from torchesegeta.web.refusals import Refusal
 
@@ -59,7 +60,7 @@ class Places:
         if whole.is_relative_to(self.uploads) and len(whole.relative_to(self.uploads).parts) == 2:
             return f"{UPLOAD}/{whole.parent.name}"
         for number, folder in enumerate(self.folders):
-            if whole.is_relative_to(folder) and not _hidden(whole.relative_to(folder)):
+            if whole.is_relative_to(folder) and not is_hidden(whole.relative_to(folder)):
                 return f"{FOLDER}/{number}/{whole.relative_to(folder).as_posix()}"
         return None
 
@@ -100,13 +101,8 @@ class Places:
     def _inside(self, number: str, name: str) -> Path | None:
         """A file or folder inside a served one, links followed."""
         top = self._top(number)
-        if top is None or "\0" in name:
-            return None
-        try:
-            path = (top / name).resolve()
-        except (OSError, RuntimeError):
-            return None
-        return path if path.is_relative_to(top) and not _hidden(path.relative_to(top)) else None
+        path = None if top is None else within(top, name)
+        return None if top is None or path is None or is_hidden(path.relative_to(top)) else path
 
 
 def describe(path: Path, ref: str) -> ImageRef:
@@ -122,7 +118,8 @@ def describe(path: Path, ref: str) -> ImageRef:
     return about.model_copy(update={"shape": list(seen.shape), "spatial_dims": seen.spatial_dims})
 
 
-def _hidden(path: Path) -> bool:
+def is_hidden(path: Path) -> bool:
+    """Whether a part of a path, from the folder it is seen in, begins with a dot."""
     return any(part.startswith(".") for part in path.parts)
 
 

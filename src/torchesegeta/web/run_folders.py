@@ -13,13 +13,13 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from torchesegeta.errors import StoreError
-from torchesegeta.ledger import LOG, MANIFEST, RUN, Record, key_of, read_manifest, read_run
+from torchesegeta.ledger import LOG, MANIFEST, RUN, Record, key_of, read_manifest, read_run, within
 from torchesegeta.methods import methods
 from torchesegeta.store import slug
 from torchesegeta.verdict import VERDICTS
 from torchesegeta.web.answers import MapRow, RunImage, RunStatus
 from torchesegeta.web.cascades import is_cascade
-from torchesegeta.web.places import Places
+from torchesegeta.web.places import Places, is_hidden
 from torchesegeta.web.refusals import Refusal
 from torchesegeta.web.settings import STATE
 from torchesegeta.web.verdicts import Verdicts, verdicts_of
@@ -91,16 +91,9 @@ def inside(top: Path, name: str) -> Path:
     Raises:
         Refusal: It is outside, hidden, or not there.
     """
-    gone = Refusal(404, f"there is nothing called {name[:200]!r} here")
-    if "\0" in name:
-        raise gone
-    try:
-        whole, base = (top / name).resolve(), top.resolve()
-        hidden = any(part.startswith(".") for part in whole.relative_to(base).parts)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise gone from error
-    if hidden or not whole.exists():
-        raise gone
+    whole = within(top, name)
+    if whole is None or is_hidden(whole.relative_to(top.resolve())) or not whole.exists():
+        raise Refusal(404, f"there is nothing called {name[:200]!r} here")
     return whole
 
 

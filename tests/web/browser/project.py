@@ -13,19 +13,11 @@ from PIL import Image
 
 import docs.browser
 
-NETS = """
+from .. import project
+
+NETS = f"""{project.NETS}
+
 import torch
-from torch import nn
-
-
-class Volume(nn.Sequential):
-    def __init__(self):
-        super().__init__(nn.Conv3d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv3d(4, 2, 3, padding=1))
-
-
-class Picture(nn.Sequential):
-    def __init__(self):
-        super().__init__(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 3, padding=1))
 
 
 class Unruled(nn.Module):
