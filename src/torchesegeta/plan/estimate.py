@@ -72,7 +72,7 @@ def estimate(plan: Plan) -> list[tuple[Job, Estimate]]:
             reads = [task.method.reads_at(place) for task in job.tasks for place in task.places]
             backward = any(r & NEEDS_BACKWARD for r in reads)
             most = plan.count(job.sweep) * (1 if plan.first.tiling is None else plan.first.tiling.count)
-            kind = (max(1, min(plan.first.piece.chunks().size, most)), backward)
+            kind = (max(1, min(plan.first.piece.chunks(room=job.sweep.room).size, most)), backward)
             if kind not in costs:
                 costs[kind] = _measure(plan.first, *kind)
             results.append((job, _estimate(plan, job, costs[kind], kind[0])))

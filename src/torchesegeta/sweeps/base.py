@@ -261,6 +261,11 @@ class Sweep(ABC):
         return []
 
     @property
+    def room(self) -> int:
+        """How many times the usual voxels may run at once on a CPU."""
+        return 1
+
+    @property
     def rule(self) -> Rule | None:
         """What changes the backward passes."""
         return None

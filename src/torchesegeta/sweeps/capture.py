@@ -63,9 +63,13 @@ class Capture:
         layers: Names as in `LayerName`.
         calls: How often each module is called in a pass, as far as it is known; needed to stop early.
         stop: Leave the forward pass, by `Stop`, once all layers are recorded.
+        borrow: The layer that the pass ends with is not copied: its record is read before the next pass.
     """
 
-    def __init__(self, layers: Sequence[str], calls: Mapping[str, int], *, stop: bool = False) -> None:
+    def __init__(
+        self, layers: Sequence[str], calls: Mapping[str, int], *, stop: bool = False, borrow: bool = False
+    ) -> None:
+        self.borrow = borrow
         self.names = {text: LayerName.parse(text) for text in layers}
         self.calls: Counter[str] = Counter()
         self.errors: dict[str, IncompatibleError] = {}
@@ -108,22 +112,24 @@ class Capture:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
             call = self.calls[module]
             self.calls[module] += 1
+            ends = self._left is not None and sum(self.calls.values()) == self._left
             for layer, name in self.names.items():
                 if name.module == module and name.call in (None, call) and layer not in self._records:
-                    self._take(layer, name, output)
-            if self._left is not None and sum(self.calls.values()) == self._left:
+                    self._take(layer, name, output, copied=not (ends and self.borrow))
+            if ends:
                 raise Stop
 
         return hook
 
-    def _take(self, layer: str, name: LayerName, output: Any) -> None:
+    def _take(self, layer: str, name: LayerName, output: Any, *, copied: bool) -> None:
         try:
             tensor = select_tensor(layer, output, name.output)
         except IncompatibleError as error:
             self.errors[layer] = error
             return
         edge = get_gradient_edge(tensor) if tensor.requires_grad else None
-        self._records[layer] = Record(_copied(tensor.detach()), edge)
+        values = _copied(tensor.detach()) if copied else at_least_single(tensor.detach())
+        self._records[layer] = Record(values, edge)
         if tensor._is_view():
             self._views[layer] = (tensor, tensor._version)
 

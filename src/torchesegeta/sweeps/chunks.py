@@ -35,12 +35,15 @@ class Chunks:
         device: Where the model runs.
         size: Points at once; None chooses.
         least: Points that a chunk is never halved below.
+        room: On a CPU, how many times the usual voxels a chunk may hold.
     """
 
-    def __init__(self, voxels: int, device: torch.device, size: int | None = None, *, least: int = 1) -> None:
+    def __init__(
+        self, voxels: int, device: torch.device, size: int | None = None, *, least: int = 1, room: int = 1
+    ) -> None:
         self.device, self.least = device, least
         self._grow = size is None and device.type == "cuda"
-        self.size = size or (1 if device.type == "cuda" else max(1, min(MOST, CPU_VOXELS // voxels)))
+        self.size = size or (1 if device.type == "cuda" else max(1, min(MOST, room * CPU_VOXELS // voxels)))
 
     def split(self, count: int) -> Iterator[range]:
         """Ranges of points; later ones are smaller once memory ran out."""

@@ -72,7 +72,7 @@ class _Seen:
 
     def layer(self, name: str) -> Tensor:
         """See `Seen.layer`."""
-        return self.activations[name][self.rows.input_rows]
+        return _rows(self.activations[name], self.rows.input_rows)
 
     def score(self) -> Tensor:
         """See `Seen.score`."""
@@ -85,6 +85,11 @@ class _Seen:
     def _outcome(self, name: str) -> Tensor:
         assert self.rows.target is not None
         return self.outcomes[name][self.rows.input_rows, self.rows.target]
+
+
+def _rows(values: Tensor, rows: slice) -> Tensor:
+    """Some rows; where it is all, without a slice, whose way back is a copy."""
+    return values if rows == slice(0, len(values)) else values[rows]
 
 
 def look_at(
@@ -106,7 +111,7 @@ def look_at(
     """
     layers = list(dict.fromkeys(layer for one in rows for layer in one.objective.layers))
     scored = any(one.objective.reads_score or one.objective.reads_rival for one in rows)
-    output, capture = forward_pass(session, inputs, layers, scored=graded, whole=scored)
+    output, capture = forward_pass(session, inputs, layers, scored=graded, whole=scored, borrow=True)
     records = {layer: capture.record(layer) for layer in layers}
     outcomes = _outcomes(session, output, rows) if scored and output is not None else {}
     if not graded:

@@ -97,7 +97,8 @@ class Studio:
         for alike in self._alike(orders):
             first = alike[0].problem
             spatial = first.shape[1:] if first.shape is not None and self.sweep.exposure is None else None
-            chunks = self.session.chunks(inputs=first.pictures * self.sweep.views, spatial=spatial)
+            inputs = first.pictures * self.sweep.views
+            chunks = self.session.chunks(inputs=inputs, spatial=spatial, room=self.sweep.room)
             for chunk in chunks.split(len(alike)):
                 chunks.run(chunk, partial(self._chunk, alike))
 

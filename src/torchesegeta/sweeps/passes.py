@@ -17,7 +17,13 @@ from torchesegeta.sweeps.session import Session
 
 
 def forward_pass(
-    session: Session, batch: Tensor, layers: Sequence[str], *, scored: bool, whole: bool | None = None
+    session: Session,
+    batch: Tensor,
+    layers: Sequence[str],
+    *,
+    scored: bool,
+    whole: bool | None = None,
+    borrow: bool = False,
 ) -> tuple[Tensor | None, Capture]:
     """Run a batch forward and record layers.
 
@@ -27,13 +33,14 @@ def forward_pass(
         layers: To record.
         scored: Keep the graph.
         whole: Run to the end; else stop after the deepest layer. None: as `scored`.
+        borrow: Whether the records are read before the next pass; then the last layer's is no copy.
 
     Returns:
         The raw output, or None where the pass stopped early, and the records.
     """
     runner = session.runner
     batch.requires_grad_(scored)
-    capture = Capture(layers, runner.calls, stop=not (scored if whole is None else whole))
+    capture = Capture(layers, runner.calls, stop=not (scored if whole is None else whole), borrow=borrow)
     output = None
     with torch.set_grad_enabled(scored), capture.watching(runner.model), suppress(Stop):
         output = runner.forward(batch, session.image.extras)

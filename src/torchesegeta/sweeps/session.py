@@ -132,13 +132,16 @@ class Session:
         alone = replace(self.image, data=data, affine=None, label=None, file_grid=None)
         return Session(self.alone, alone, self.target, seed=self.seed, chunk_size=self.chunk_size)
 
-    def chunks(self, together: int = 1, *, inputs: int = 1, spatial: Sequence[int] | None = None) -> Chunks:
+    def chunks(
+        self, together: int = 1, *, inputs: int = 1, spatial: Sequence[int] | None = None, room: int = 1
+    ) -> Chunks:
         """A fresh plan of chunks for this image; of single points where the model mixes those of a batch.
 
         Args:
             together: Points that a batch must hold (see `Points.together`).
             inputs: Inputs of the model that a point makes.
             spatial: Their spatial shape, where it is not the image's.
+            room: See `Chunks`.
 
         Raises:
             IncompatibleError: It must hold several, and the model takes one.
@@ -155,7 +158,7 @@ class Session:
         size = 1 if self.runner.takes_single_points else self.chunk_size
         if size is not None:
             size = max(1, size // inputs)
-        return Chunks(prod(spatial or self.image.shape) * inputs, self.runner.device, size)
+        return Chunks(prod(spatial or self.image.shape) * inputs, self.runner.device, size, room=room)
 
     @property
     def bound(self) -> BoundTarget:
