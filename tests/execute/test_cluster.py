@@ -43,7 +43,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def config(project: Project, cluster: Any, name: str = "config.json", **changes: Any) -> Path:
-    executor = {"kind": "ray", "address": cluster.address, "wait_s": 20, **changes.pop("executor", {})}
+    executor = {"kind": "ray", "address": cluster.address, "wait_s": 90, **changes.pop("executor", {})}
     return project.config(name, execution={"executor": executor}, **changes)
 
 
