@@ -7,7 +7,7 @@ from torch import Tensor
 
 from torchesegeta.metrics.base import Case, Measurement, Reading, RepeatMetric
 from torchesegeta.metrics.registry import register
-from torchesegeta.metrics.similarity import similarities
+from torchesegeta.metrics.similarity import both_zero, cautions, similarities
 from torchesegeta.sweeps import OtherClass, Variation
 
 
@@ -16,7 +16,7 @@ class RandomLogit(RepeatMetric):
     """How alike the map is to that of another class, drawn at random: the structural similarity.
 
     A map that is the same whatever is explained explains nothing. Of segmentations the other class is one that is
-    predicted somewhere, over its own region. Further figures are the other similarities (see
+    predicted somewhere, over its own region. Further figures are the other similarities, and `both_zero` (see
     `cascading_randomisation`).
     """
 
@@ -41,10 +41,11 @@ class _Alike(Reading):
     def __init__(self, values: Tensor) -> None:
         self.values = values
         self.found: dict[str, float] = {}
+        self.empty = 0.0
 
     def update(self, step: str, image: Tensor, values: Tensor) -> None:
-        self.found = similarities(self.values, values)
+        self.found, self.empty = similarities(self.values, values), both_zero(self.values, values)
 
     def measurement(self) -> Measurement:
         others = {name: value for name, value in self.found.items() if name != "ssim"}
-        return Measurement(self.found["ssim"], others)
+        return Measurement(self.found["ssim"], {**others, "both_zero": self.empty}, warnings=cautions(self.empty))

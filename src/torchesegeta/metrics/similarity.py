@@ -12,15 +12,18 @@ from torchesegeta.precise import rank_correlation
 
 Plane = NDArray[np.float64]
 
+EMPTY = 0.1
+"""Share of values that are 0 in both maps from which on it is said that they count as alike."""
+
 
 def similarities(a: Tensor, b: Tensor) -> dict[str, float]:
     """Every measure of two maps (C, *spatial): 1 where they are equal, NaN where one cannot be told.
 
     `ssim`: structural similarity of the maps, each divided by its largest magnitude. `spearman`, `spearman_absolute`:
-    rank correlation of the values and of their magnitudes. `spearman_inside`: of the values where either map is not 0;
-    a large empty surrounding, which the target's region cannot see, makes any two maps alike. `hog`: correlation of the
-    histograms of oriented gradients of the magnitudes, summed over channels; in 3D the mean over the three middle
-    slices and the three maximum projections.
+    rank correlation of the values and of their magnitudes. `spearman_inside`, `spearman_absolute_inside`: the same
+    where either map is not 0; a large empty surrounding, which the target's region cannot see, makes any two alike.
+    `hog`: correlation of the histograms of oriented gradients of the magnitudes, summed over channels; in 3D the mean
+    over the three middle slices and the three maximum projections.
     """
     return {name: measure(a, b) for name, measure in MEASURES.items()}
 
@@ -55,6 +58,11 @@ def spearman_inside(a: Tensor, b: Tensor) -> float:
     return rank_correlation(a[inside].float(), b[inside].float()) if bool(inside.any()) else float("nan")
 
 
+def spearman_absolute_inside(a: Tensor, b: Tensor) -> float:
+    """Rank correlation of the magnitudes where either is not 0."""
+    return spearman_inside(a.abs(), b.abs())
+
+
 def hog(a: Tensor, b: Tensor) -> float:
     """Correlation of the histograms of oriented gradients."""
     pairs = zip(_planes(a), _planes(b), strict=True)
@@ -67,8 +75,25 @@ MEASURES: dict[str, Callable[[Tensor, Tensor], float]] = {
     "spearman": spearman,
     "spearman_absolute": spearman_absolute,
     "spearman_inside": spearman_inside,
+    "spearman_absolute_inside": spearman_absolute_inside,
     "hog": hog,
 }
+
+
+def both_zero(a: Tensor, b: Tensor) -> float:
+    """Share of the values that are 0 in both maps: there they are alike, whatever they show."""
+    return float(((a == 0) & (b == 0)).double().mean())
+
+
+def cautions(empty: float) -> tuple[str, ...]:
+    """What must be said of similarities of maps that are 0 together over such a share of their values."""
+    if empty < EMPTY:
+        return ()
+    return (
+        f"{empty:.0%} of the values are 0 in both maps, and alike for that reason alone: 'ssim', 'spearman', "
+        "'spearman_absolute' and 'hog' are as high as that makes them; 'spearman_inside' and "
+        "'spearman_absolute_inside' leave these values out",
+    )
 
 
 def views(values: Tensor) -> dict[str, Tensor]:
