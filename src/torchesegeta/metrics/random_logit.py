@@ -13,11 +13,11 @@ from torchesegeta.sweeps import OtherClass, Variation
 
 @register("random_logit")
 class RandomLogit(RepeatMetric):
-    """How alike the map is to that of another class, drawn at random: the structural similarity.
+    """How alike the map is to that of another class, drawn at random: the structural similarity where either is not 0.
 
     A map that is the same whatever is explained explains nothing. Of segmentations the other class is one that is
-    predicted somewhere, over its own region. Further figures are the other similarities, and `both_zero` (see
-    `cascading_randomisation`).
+    predicted somewhere, over its own region. Further figures are the other similarities, among them the published
+    `ssim` of the whole map, and `both_zero` (see `cascading_randomisation`).
     """
 
     title = "Random logit"
@@ -47,5 +47,7 @@ class _Alike(Reading):
         self.found, self.empty = similarities(self.values, values), both_zero(self.values, values)
 
     def measurement(self) -> Measurement:
-        others = {name: value for name, value in self.found.items() if name != "ssim"}
-        return Measurement(self.found["ssim"], {**others, "both_zero": self.empty}, warnings=cautions(self.empty))
+        others = {name: value for name, value in self.found.items() if name != "ssim_inside"}
+        return Measurement(
+            self.found["ssim_inside"], {**others, "both_zero": self.empty}, warnings=cautions(self.empty)
+        )
