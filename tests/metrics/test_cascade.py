@@ -18,6 +18,7 @@ from torchesegeta.errors import ConfigError
 from torchesegeta.metrics.similarity import MEASURES, both_zero, hog, similarities, ssim
 from torchesegeta.sweeps import Cascade, Runner, Session, prepared
 from torchesegeta.sweeps.cascade import Order
+from torchesegeta.sweeps.random_weights import randomise
 from torchesegeta.targets import parse_target
 from torchesegeta.types import Image
 
@@ -73,6 +74,41 @@ def test_each_step_changes_its_own_layers_on_a_copy(order: Any, fresh: Any) -> N
                 assert changed == (owner in done and "num_batches" not in name), f"{group}: {name}"
             assert other.bound is session.bound
     assert all(torch.equal(net.state_dict()[name], value) for name, value in before.items())
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("error", [None, RuntimeError("gone wrong"), MemoryError("full"), KeyboardInterrupt()])
+def test_the_model_is_as_it_was_whatever_happens(
+    error: BaseException | None, precision: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit, buffers and modes too, where the cascade ends, fails in its second step, or is interrupted there."""
+    net, x = Segmenter().train(), image()
+    net.norm.load_state_dict({"running_mean": torch.rand(4), "running_var": 1 + torch.rand(4)}, strict=False)
+    frozen = dict(net.named_parameters())["head.bias"].requires_grad_(False)
+    maps = te.explain(net, x, ["saliency", "guided_backprop"], target=1, precision=precision)
+    before, tensors = copy.deepcopy(net.state_dict()), [p.data_ptr() for p in net.parameters()]
+    drawn: list[str] = []
+
+    def draw(module: nn.Module, fresh: Any, key: str, known: set[int]) -> None:
+        drawn.append(key)
+        if error is not None and len(drawn) > 1:
+            raise error
+        randomise(module, fresh, key, known)
+
+    monkeypatch.setattr("torchesegeta.sweeps.cascade.randomise", draw)
+    if isinstance(error, KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt):
+            te.evaluate(net, x, maps, "cascading_randomisation")
+    else:
+        scores = te.evaluate(net, x, maps, "cascading_randomisation")
+        assert {score.status for score in scores} == {"ok" if error is None else "failed"}
+    assert len(drawn) == (3 if error is None else 2)
+    after = net.state_dict()
+    assert all(torch.equal(value, before[name]) and value.dtype == before[name].dtype for name, value in after.items())
+    assert [p.data_ptr() for p in net.parameters()] == tensors, "the same memory"
+    assert all(module.training for module in net.modules()) and not frozen.requires_grad
+    assert net.head.weight.requires_grad and all(p.grad is None for p in net.parameters())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
 
 
 def test_weights_do_not_depend_on_the_order_or_on_what_else_is_drawn() -> None:
