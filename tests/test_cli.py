@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
@@ -17,7 +20,7 @@ from torchesegeta.execute import Event, Listener, Outcome, execute
 from torchesegeta.execute.log import Level
 from torchesegeta.models import load_model
 
-from .execute.project import Project
+from .execute.project import AFFINE, Project
 from .execute.thread import WorkerThread
 
 
@@ -155,6 +158,86 @@ def test_a_shard_has_its_own_folder_and_the_report_takes_all(project: Project, h
     assert [esegeta("run", config, "--shard", shard).exit_code for shard in ("1/2", "2/2")] == [0, 0]
     assert esegeta("report", project.output).stdout == f"{project.output}/report.html\n"
     assert "write '3/16'" in esegeta("run", config, "--shard", "3/2").stderr
+
+
+EVALUATED: dict[str, Any] = {
+    "metrics": [
+        "gini",
+        {"name": "region_shares", "atlas": {"path": "atlas.nii.gz"}, "names": {"0": "outside", "1": "inside"}},
+        {"name": "deletion", "steps": 4},
+    ],
+    "verdict": {"stable_yes": 0.3},
+}
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """Rows of a table, but for how long they took."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(stream)]
+
+
+def atlas(project: Project) -> None:
+    values = np.zeros((8, 9, 10), dtype=np.int16)
+    values[2:5, 2:6, 3:7] = 1
+    nibabel.save(nibabel.Nifti1Image(values, AFFINE), project.folder / "atlas.nii.gz")
+
+
+def test_shards_are_evaluated_as_one(project: Project, here: None) -> None:
+    """Scores, verdicts with their intervals over images, regions and agreement are those of the run in one piece."""
+    atlas(project)
+    for name in "cdef":
+        project.image(f"{name}.nii.gz")
+    changes: dict[str, Any] = {"images": {"glob": "[a-f].nii.gz"}, "methods": ["saliency", "input_x_gradient"]}
+    config = project.config(evaluation=EVALUATED, **changes)
+    later = project.config("later.json", output="later", **changes)
+    for shard in ("2/2", "1/2"):
+        assert esegeta("run", later, "--shard", shard).exit_code == 0
+    assert esegeta("run", config).exit_code == 0
+    parts = project.folder / "later"
+    for part in parts.iterdir():
+        told = json.loads((part / "run.json").read_text())
+        told["config"]["evaluation"] = json.loads((project.output / "run.json").read_text())["config"]["evaluation"]
+        (part / "run.json").write_text(json.dumps(told))
+    result = esegeta("evaluate", parts, "--verdict")
+    assert result.exit_code == 0, result.stderr
+    assert "2 shards; report:" in result.stderr and "[0." in result.stdout
+    assert table(parts / "metrics.csv") == table(project.output / "metrics.csv")
+    assert len({row["image"] for row in table(parts / "metrics.csv")}) == 6
+    for name in ("verdicts.json", "verdicts.csv"):
+        assert (parts / name).read_text() == (project.output / name).read_text()
+    assert json.loads((parts / "verdicts.json").read_text())["verdicts"][0]["answers"]["stable"]["images"] == 6
+    regions = sorted((project.output / "evaluation").glob("region_shares__*.csv"))
+    assert len(regions) == 2
+    for path in regions:
+        assert table(parts / "evaluation" / path.name) == table(path)
+        assert {row["images"] for row in table(path)} == {"6"}
+    compared = sorted((project.output / "evaluation").glob("*/agreement__*.csv"))
+    assert compared
+    for path in compared:
+        number = 1 + "abcdef".index(path.parent.name) % 2
+        assert table(parts / f"shard-{number}-of-2" / path.relative_to(project.output)) == table(path)
+    assert [s.value for s in te.load_scores(parts)] == [s.value for s in te.load_scores(project.output)]
+    texts = [(folder / "report.html").read_text() for folder in (parts, project.output)]
+    assert all(text.count("Agreement of methods: ") == texts[0].count("Agreement of methods: ") > 0 for text in texts)
+
+
+def test_a_shard_that_was_evaluated_by_itself_counts_in_the_report_of_all(project: Project, here: None) -> None:
+    config = project.config(images={"glob": "[ab].nii.gz"}, methods=["saliency"], evaluation={"metrics": ["gini"]})
+    for number in (1, 2):
+        assert esegeta("run", config, "--shard", f"{number}/2").exit_code == 0
+    assert esegeta("evaluate", project.output / "shard-1-of-2", "--metrics", "entropy").exit_code == 0
+    assert not (project.output / "metrics.csv").exists()
+    assert esegeta("report", project.output).exit_code == 0
+    rows = {(row["image"], row["metric"]) for row in table(project.output / "metrics.csv")}
+    assert rows == {("a", "gini"), ("a", "entropy"), ("b", "gini")}
+
+
+def test_a_shard_that_is_missing_is_said_when_the_others_are_evaluated(project: Project, here: None) -> None:
+    config = project.config(images={"glob": "[ab].nii.gz"}, methods=["saliency"])
+    assert esegeta("run", config, "--shard", "2/2").exit_code == 0
+    result = esegeta("evaluate", project.output, "--metrics", "gini")
+    assert result.exit_code == 0 and "of 2 shards, these are missing: 1" in result.stderr
+    assert {row["image"] for row in table(project.output / "metrics.csv")} == {"b"}
 
 
 def test_a_quiet_run_says_only_what_goes_wrong(project: Project, here: None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from torchesegeta.errors import ConfigError, StoreError
-from torchesegeta.ledger import read_run
+from torchesegeta.ledger import missing_of, read_run, shards_in
 
 DEFAULT = ("infidelity", "sensitivity", "gini")
 """What is worked out where neither the command nor the run's config says it."""
@@ -33,6 +33,24 @@ def check_fit(of_run: Mapping[str, object], of_planted: Mapping[str, object], *,
         raise ConfigError(f"{strange[0]} does not fit: {why}")
     if not planted and of_run["RUN"] is None:
         raise ConfigError("RUN: give a run folder, or --planted")
+
+
+def folders_to_evaluate(folder: Path) -> list[Path]:
+    """The run folder, or those of the shards that it holds.
+
+    Raises:
+        StoreError: It holds shards of different numbers of them.
+    """
+    return list(shards_in(folder).values()) or [folder]
+
+
+def missing_shards(folder: Path) -> list[str]:
+    """What is said of shards that a folder lacks; nothing where none is missing.
+
+    Raises:
+        StoreError: It holds shards of different numbers of them.
+    """
+    return missing_of(shards_in(folder))
 
 
 @contextmanager

@@ -120,7 +120,9 @@ def metrics(
 
 @app.command()
 def evaluate(
-    folder: Annotated[Path | None, typer.Argument(metavar="RUN", help="A run folder.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="A run folder, or one that holds shards.")
+    ] = None,
     metrics: Annotated[
         list[str] | None, typer.Option("--metrics", help="Names, parted by commas; without: those of the run's config.")
     ] = None,
@@ -140,10 +142,10 @@ def evaluate(
     log_level: LevelOption = LogLevel.INFO,
 ) -> None:
     """Judge the maps of a run, or, with --planted, methods; scores that are there already are kept."""
-    from torchesegeta.console import follow
+    from torchesegeta import console
 
     with _speaking():
-        from torchesegeta.again import check_fit, config_to_evaluate
+        from torchesegeta.again import check_fit
 
         of_run = {"RUN": folder, "--metrics": metrics, "--verdict": verdict}
         check_fit(of_run, {"--methods": methods, "--output": output}, planted=planted)
@@ -152,8 +154,7 @@ def evaluate(
 
             print_planted(_parted(methods), output)
             return
-        with config_to_evaluate(folder, _parted(metrics) or (), verdict=verdict) as config:
-            status = follow(config, quiet=quiet, level=log_level.value)
+        status = console.evaluate(folder, _parted(metrics) or (), verdict=verdict, quiet=quiet, level=log_level.value)
         if verdict and status < 2:
             from torchesegeta.overview import print_verdicts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,8 +22,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from torchesegeta.again import config_to_evaluate, folders_to_evaluate, missing_shards
 from torchesegeta.execute import Event, Outcome, execute
 from torchesegeta.execute.log import Level
+from torchesegeta.ledger import read_run
 
 
 def follow(config: Path, *, quiet: bool = False, level: Level = "info", shard: str | None = None) -> int:
@@ -49,6 +51,44 @@ def follow(config: Path, *, quiet: bool = False, level: Level = "info", shard: s
     if not quiet or outcome.exit_code:
         conclude(console, outcome)
     return outcome.exit_code
+
+
+def evaluate(
+    folder: Path, metrics: Sequence[str] = (), *, verdict: bool = False, quiet: bool = False, level: Level = "info"
+) -> int:
+    """Judge the maps of a run, or of all the shards in a folder, one after the other, and show how it goes.
+
+    What shards have found is put together in the folder that holds them: tables, verdicts and a report.
+
+    Args:
+        folder: The run folder, or that of the shards.
+        metrics: As of `config_to_evaluate`.
+        verdict: As of `config_to_evaluate`.
+        quiet: Say only what goes wrong.
+        level: The least that goes to the run's log.
+
+    Returns:
+        The exit status, of shards the worst; the first that does not get to its end is the last.
+
+    Raises:
+        StoreError: It is no run folder, or nothing can be written.
+    """
+    statuses, parts = [], folders_to_evaluate(folder)
+    for part in parts:
+        with config_to_evaluate(part, metrics, verdict=verdict) as config:
+            statuses.append(follow(config, quiet=quiet, level=level))
+        if statuses[-1] > 1 or read_run(part).get("state") != "finished":
+            return max(statuses)
+    if parts != [folder]:
+        from torchesegeta.report import write_report
+
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        for text in missing_shards(folder):
+            console.print(f"warning: {text}", markup=False)
+        report = write_report(folder)
+        if not quiet:
+            console.print(f"{len(parts)} shards; report: {report}", markup=False)
+    return max(statuses)
 
 
 def conclude(console: Console, outcome: Outcome) -> None:

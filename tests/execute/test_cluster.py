@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import signal
 import subprocess
@@ -77,6 +78,25 @@ def test_two_nodes_give_what_one_machine_gives(project: Project, cluster: Any) -
     assert files(project.output) == files(project.folder / "one")
     log = (project.output / "log.txt").read_text().splitlines()
     assert {tuple(line.split("\t")[2:4]) for line in log} >= {("a", "rise"), ("b", "smoothgrad")}
+
+
+def test_scores_made_on_nodes_are_those_of_one_machine(project: Project, cluster: Any) -> None:
+    """The values, the further figures, the curves, and the verdicts, whatever node a map lies on."""
+    evaluation = {"metrics": ["gini", {"name": "infidelity", "samples": 4}], "verdict": {}}
+    same: Any = {"images": [{"path": "a.nii.gz"}, {"path": "b.nii.gz"}], "methods": FEW[:2], "evaluation": evaluation}
+    outcome, events = run(config(project, cluster, executor={"results": "objects"}, **same))
+    assert outcome.exit_code == 0, outcome
+    assert outcome.scores == {"ok": sum(event["kind"] == "score" for event in events)}
+    project.run(project.config("one.json", output="one", **same))
+    one = project.folder / "one"
+    assert sorted(rows(project.output / "metrics.csv")) == sorted(rows(one / "metrics.csv"))
+    assert (project.output / "verdicts.json").read_text() == (one / "verdicts.json").read_text()
+
+
+def rows(path: Path) -> list[tuple[tuple[str, str], ...]]:
+    """Of a table of scores, but for how long they took."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        return [tuple(item for item in row.items() if item[0] != "seconds") for row in csv.DictReader(stream)]
 
 
 def files(folder: Path) -> set[Path]:

@@ -101,7 +101,7 @@ def test_shares_by_region_are_tabled_and_drawn(project: Project) -> None:
     nibabel.save(nibabel.Nifti1Image(atlas, AFFINE), project.folder / "atlas.nii.gz")
     shares = {"name": "region_shares", "atlas": {"path": str(project.folder / "atlas.nii.gz")}}
     project.run(config(project, methods=["saliency"], layers=None, evaluation={"metrics": [shares]}))
-    rows = table(project.output / "evaluation" / "region-shares__saliency.csv")
+    rows = table(project.output / "evaluation" / "region_shares__saliency.csv")
     assert rows[0][:4] == ["method", "layer", "structure", "target"]
     assert {row[2] for row in rows[1:]} == {"0", "17", "53"}
     text = (project.output / "report.html").read_text(encoding="utf-8")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,9 @@ def region_shares(values: Values, inside: NDArray[np.bool_]) -> float:
     return float(max(shares))
 
 
+Order = Literal["right first", "sparse first", "same", "not asked"]
+
+
 @dataclass(frozen=True)
 class Row:
     """How a metric is tested.
@@ -82,39 +86,51 @@ class Row:
     Attributes:
         parameters: Few samples.
         twin: Of metrics of the map alone: the value, from the map (C, *spatial) and the object (*spatial).
-        even: Its value for a map that is the same everywhere: a number, or `object` for the object's share.
+        even: Its value for a map that is the same everywhere: a number, `object` for the object's share, `undefined`,
+            or `defined` as any other.
+        order: Of a linear model's right map, a random one and the right one's negative: the first beats the second and
+            that the third; or sparse maps, the first and the third, beat the second; or all have the same value. What a
+            metric makes anew says nothing of a map that was put in its place: there other tests ask.
     """
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
     twin: Twin | None = None
-    even: float | str | None = None
+    even: float | str = "undefined"
+    order: Order = "right first"
 
+    @property
+    def zero(self) -> bool:
+        """Whether a map of zeros has a value: only what compares it with the score, or does not look at it."""
+        return self.even == "defined"
+
+
+BLOCKS = {"kind": "blocks", "size": 2}
 
 ROWS: dict[str, Row] = {
-    "cascading_randomisation": Row(),
-    "chance": Row({"metric": {"name": "infidelity", "samples": 4}, "maps": 2}),
-    "completeness_gap": Row(),
+    "cascading_randomisation": Row(order="not asked"),
+    "chance": Row({"metric": {"name": "infidelity", "samples": 4}, "maps": 2}, even="defined", order="same"),
+    "completeness_gap": Row(even="defined"),
     "deletion": Row({"steps": 4}),
-    "effective_size": Row(twin=effective_size, even=0.9),
-    "efficient_mprt": Row(),
-    "entropy": Row(twin=entropy),
-    "gini": Row(twin=gini, even=0.0),
-    "infidelity": Row({"samples": 4}),
-    "insertion": Row({"steps": 4}),
+    "effective_size": Row(twin=effective_size, even=0.9, order="sparse first"),
+    "efficient_mprt": Row(order="not asked"),
+    "entropy": Row(twin=entropy, even=math.log(99), order="sparse first"),
+    "gini": Row(twin=gini, even=0.0, order="sparse first"),
+    "infidelity": Row({"samples": 16}, even="defined"),
+    "insertion": Row({"steps": 4, "baseline": 0}),
     "local_lipschitz": Row({"samples": 2}),
     "localisation_auc": Row(twin=localisation_auc, even=0.5),
-    "monotonicity": Row({"features": {"kind": "blocks", "size": 5}}),
+    "monotonicity": Row({"features": BLOCKS}, order="same"),
     "pixel_flipping": Row({"steps": 4}),
     "pointing_game": Row(twin=pointing_game, even="object"),
-    "random_logit": Row(),
-    "region_perturbation": Row({"features": {"kind": "blocks", "size": 5}, "regions": 3}),
-    "region_shares": Row(twin=region_shares, even=90 / 99),
+    "random_logit": Row(order="not asked"),
+    "region_perturbation": Row({"features": BLOCKS, "regions": 12}),
+    "region_shares": Row(twin=region_shares, even=90 / 99, order="not asked"),
     "relevance_mass": Row(twin=relevance_mass, even="object"),
     "relevance_rank": Row(twin=relevance_rank, even="object"),
     "road": Row({"shares": [0.2, 0.6]}),
-    "selectivity": Row({"features": {"kind": "blocks", "size": 5}}),
+    "selectivity": Row({"features": BLOCKS}),
     "sensitivity": Row({"samples": 2}),
-    "smooth_mprt": Row({"samples": 2}),
+    "smooth_mprt": Row({"samples": 2}, order="not asked"),
     "sufficiency": Row({"shares": [0.1, 0.5]}),
     "top_k_intersection": Row({"share": 0.03}, twin=top_k_intersection, even="object"),
 }

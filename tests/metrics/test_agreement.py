@@ -45,6 +45,28 @@ def test_correlations_and_consensus_equal_their_twin() -> None:
     assert consensus.flatten().tolist() == pytest.approx(np.mean(expected, axis=0), abs=1e-6)
 
 
+@pytest.mark.parametrize("absolute", [True, False])
+def test_what_is_0_in_both_maps_is_no_agreement(absolute: bool) -> None:
+    values = [torch.zeros(1, *SIZES[2]) for _ in range(3)]
+    for number, value in enumerate(values):
+        value[0, 2:6, number : number + 5] = noise(number)[0, 2:6, :5]
+    found = te.agreement(maps_of(*values, noise(7)), absolute=absolute)
+    shown = [*values, noise(7)]
+    for i, first in enumerate(shown):
+        for j, second in enumerate(shown[:i]):
+            inside = (first != 0) | (second != 0)
+            a, b = ((v.abs() if absolute else v)[inside] for v in (first, second))
+            assert found.correlation[i, j] == pytest.approx(np.corrcoef(ranks(a), ranks(b))[0, 1]), (i, j)
+    whole = np.corrcoef(ranks(values[0].abs()), ranks(values[1].abs()))[0, 1]
+    assert not absolute or found.correlation[0, 1] < whole / 2
+
+
+def test_maps_that_hold_one_number_are_compared_by_where_they_hold_it() -> None:
+    first, second = torch.zeros(2, 1, *SIZES[2]).unbind()
+    first[0, 2:6, 2:6], second[0, 2:6, 2:6] = 1, 0.5
+    assert te.agreement(maps_of(first, second)).correlation[0, 1] == pytest.approx(1)
+
+
 def test_clusters_have_one_voice_each() -> None:
     a, b = noise(0), noise(5)
     values = [a, 2 * a, a + 0.01 * noise(1), b]

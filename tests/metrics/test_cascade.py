@@ -10,17 +10,19 @@ from typing import Any
 
 import pytest
 import torch
+from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 import torchesegeta as te
 from torchesegeta.errors import ConfigError
-from torchesegeta.metrics.similarity import MEASURES, hog, similarities, ssim
+from torchesegeta.metrics.similarity import MEASURES, both_zero, hog, similarities, ssim
 from torchesegeta.sweeps import Cascade, Runner, Session, prepared
 from torchesegeta.sweeps.cascade import Order
+from torchesegeta.sweeps.random_weights import randomise
 from torchesegeta.targets import parse_target
 from torchesegeta.types import Image
 
-from .nets import Classifier, Segmenter, image
+from .nets import SIZES, Classifier, Segmenter, image
 from .plugins import add_edges
 
 GRADIENTS = ["saliency", "vanilla_backprop", "input_x_gradient", "gradcam", "hires_cam"]
@@ -72,6 +74,41 @@ def test_each_step_changes_its_own_layers_on_a_copy(order: Any, fresh: Any) -> N
                 assert changed == (owner in done and "num_batches" not in name), f"{group}: {name}"
             assert other.bound is session.bound
     assert all(torch.equal(net.state_dict()[name], value) for name, value in before.items())
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("error", [None, RuntimeError("gone wrong"), MemoryError("full"), KeyboardInterrupt()])
+def test_the_model_is_as_it_was_whatever_happens(
+    error: BaseException | None, precision: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit, buffers and modes too, where the cascade ends, fails in its second step, or is interrupted there."""
+    net, x = Segmenter().train(), image()
+    net.norm.load_state_dict({"running_mean": torch.rand(4), "running_var": 1 + torch.rand(4)}, strict=False)
+    frozen = dict(net.named_parameters())["head.bias"].requires_grad_(False)
+    maps = te.explain(net, x, ["saliency", "guided_backprop"], target=1, precision=precision)
+    before, tensors = copy.deepcopy(net.state_dict()), [p.data_ptr() for p in net.parameters()]
+    drawn: list[str] = []
+
+    def draw(module: nn.Module, fresh: Any, key: str, known: set[int]) -> None:
+        drawn.append(key)
+        if error is not None and len(drawn) > 1:
+            raise error
+        randomise(module, fresh, key, known)
+
+    monkeypatch.setattr("torchesegeta.sweeps.cascade.randomise", draw)
+    if isinstance(error, KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt):
+            te.evaluate(net, x, maps, "cascading_randomisation")
+    else:
+        scores = te.evaluate(net, x, maps, "cascading_randomisation")
+        assert {score.status for score in scores} == {"ok" if error is None else "failed"}
+    assert len(drawn) == (3 if error is None else 2)
+    after = net.state_dict()
+    assert all(torch.equal(value, before[name]) and value.dtype == before[name].dtype for name, value in after.items())
+    assert [p.data_ptr() for p in net.parameters()] == tensors, "the same memory"
+    assert all(module.training for module in net.modules()) and not frozen.requires_grad
+    assert net.head.weight.requires_grad and all(p.grad is None for p in net.parameters())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
 
 
 def test_weights_do_not_depend_on_the_order_or_on_what_else_is_drawn() -> None:
@@ -182,7 +219,32 @@ def test_an_empty_surrounding_makes_no_maps_alike() -> None:
     other[0, 6:14, 6:14] = torch.randn(8, 8, generator=torch.Generator().manual_seed(1))
     alike = similarities(found, other)
     assert alike["spearman_absolute"] > 0.8 and abs(alike["spearman_inside"]) < 0.3
+    assert abs(alike["spearman_absolute_inside"]) < 0.3
+    inside = [x[0, 6:14, 6:14].abs().flatten().numpy() for x in (found, other)]
+    assert alike["spearman_absolute_inside"] == pytest.approx(spearmanr(*inside).statistic)
+    assert both_zero(found, other) == pytest.approx(1 - 64 / 420)
     assert math.isnan(similarities(torch.zeros(1, 9, 9), torch.zeros(1, 9, 9))["spearman_inside"])
+
+
+def test_the_value_of_a_region_leaves_out_what_no_map_can_see() -> None:
+    """A few voxels are explained, whose maps are 0 in most of the image: what is alike there is told, and no value."""
+    net, x = Segmenter(), image()
+    few = torch.zeros(SIZES[2], dtype=torch.bool)
+    few[3:5, 4:6] = True
+    maps = te.explain(net, x, ["vanilla_backprop"], target={"kind": "region", "class": 1, "mask": few})
+    wanted: list[Any] = ["cascading_randomisation", {"name": "smooth_mprt", "samples": 2}, "random_logit"]
+    cascade, smooth, other = te.evaluate(net, x, maps, wanted)
+    for score in (cascade, smooth):
+        curve = score.curves["spearman_absolute_inside"][1:]
+        mean = sum(curve) / len(curve)
+        assert score.value == pytest.approx(mean) and mean < score.measures["spearman_absolute"]
+    for score in (cascade, smooth, other):
+        assert score.measures["both_zero"] == pytest.approx(1 - 16 / 99), "the reach of a 3×3 convolution"
+        assert len(score.warnings) == 1 and score.warnings[0].startswith("84% of the values are 0 in both maps")
+    whole = te.explain(Classifier(), x, ["vanilla_backprop"], target=1)
+    (score,) = te.evaluate(Classifier(), x, whole, "cascading_randomisation")
+    assert score.measures["both_zero"] == 0 and not score.warnings
+    assert score.value == pytest.approx(score.measures["spearman_absolute"]), "the published figure"
 
 
 def test_a_volume_of_equal_slices_is_like_its_slice() -> None:

@@ -6,7 +6,6 @@ import copy
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -18,7 +17,6 @@ from .nets import SIZES, Classifier, Segmenter, image
 from .rows import ROWS
 
 TWINNED = [name for name, row in ROWS.items() if row.twin is not None]
-LABELLED = [name for name, metric in metrics().items() if metric.needs_label]
 CASES = [(kind, dims) for kind in ("classification", "segmentation") for dims in (2, 3)]
 
 
@@ -87,49 +85,6 @@ def test_equals_its_twin(name: str, dims: int) -> None:
     twin = ROWS[name].twin
     assert twin is not None
     assert score.value == pytest.approx(twin(values.double().numpy(), (label(dims) == 1).numpy()), rel=1e-6)
-
-
-@pytest.mark.parametrize("name", TWINNED)
-def test_an_even_map_has_a_value(name: str) -> None:
-    net, x, one = subject("classification", 2)
-    (score,) = te.evaluate(net, x, with_values(one, torch.full((1, *SIZES[2]), 0.3)), entry(name))
-    share = float((label(2) == 1).double().mean())
-    even = {"object": share, None: np.log(label(2).numel())}.get(ROWS[name].even, ROWS[name].even)  # type: ignore[arg-type]
-    assert score.value == pytest.approx(even, abs=0.01)
-
-
-@pytest.mark.parametrize("name", TWINNED)
-def test_a_map_of_zeros_is_defined_or_refused(name: str) -> None:
-    net, x, one = subject("classification", 2)
-    (score,) = te.evaluate(net, x, with_values(one, torch.zeros(1, *SIZES[2])), entry(name))
-    assert (score.status, name) in {
-        ("ok", name),
-        ("incompatible", "relevance_mass"),
-        ("incompatible", "region_shares"),
-    }, score.reason
-
-
-@pytest.mark.parametrize("name", LABELLED)
-def test_a_perfect_map_beats_a_random_one_and_that_its_negative(name: str) -> None:
-    net, x, one = subject("segmentation", 3)
-    perfect = (label(3) == 1).float()[None] - 0.25
-    noise = torch.randn(1, *SIZES[3], generator=torch.Generator().manual_seed(2))
-    maps = [perfect, 0.5 * perfect + noise, -perfect]
-    best, middle, worst = (te.evaluate(net, x, with_values(one, v), entry(name))[0].value for v in maps)
-    assert best == 1 and worst is not None and worst < 0.01
-    if name != "pointing_game":  # one voxel: right or wrong
-        assert middle is not None and 0 < middle < 1
-
-
-@pytest.mark.parametrize("name", TWINNED)
-def test_a_slice_is_a_volume_of_one_slice(name: str) -> None:
-    net, x, one = subject("classification", 2)
-    deep_net, deep, other = subject("classification", 3)
-    deep = replace(deep, data=x.data[..., None], label=label(2)[..., None])
-    assert one.values is not None
-    (flat,) = te.evaluate(net, x, one, entry(name))
-    (thick,) = te.evaluate(deep_net, deep, with_values(other, one.values[..., None]), entry(name), target=1)
-    assert flat.value == pytest.approx(thick.value, rel=1e-6)
 
 
 def test_sign_and_label_of_localisation() -> None:

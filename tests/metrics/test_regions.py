@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 import torchesegeta as te
+from tests.figures.support import pixels
 from torchesegeta.errors import InputError
 from torchesegeta.figures import draw_regions, save
 
@@ -110,3 +111,16 @@ def test_the_figure(tmp_path: Path, shows: Any) -> None:
     shown = table.share if shows == "share" else table.density
     assert "left hippocampus" in text and f"{shown[1, 1]:.2f}" in text
     assert "mean over 2 to 3 images" in text, "class 0 is not predicted in one of them"
+
+
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_no_edge_of_the_figure_is_cut(count: int) -> None:
+    """Below the last row there is its line, and then paper."""
+    table = te.region_tables(scores_of_a_set())[0]
+    cells = {name: getattr(table, name)[[0] * count] for name in ("share", "spread", "volume", "images")}
+    seen = pixels(draw_regions(replace(table, structures=("brain",) * count, **cells)))
+    inked = np.nonzero((seen != seen[-1, -1]).any(axis=(1, 2)))[0]
+    assert len(seen) - 1 - inked[-1] > 5
+    line, above = (seen[row].astype(int) for row in (inked[-1], inked[-1] - 4))
+    across = np.nonzero((line != seen[-1, -1]).any(axis=1))[0]
+    assert np.ptp(across) > 0.9 * np.ptp(np.nonzero((above != seen[-1, -1]).any(axis=1))[0][1:])

@@ -62,6 +62,13 @@ def test_a_grad_cam_misses_what_a_pooled_gradient_cannot_tell() -> None:
     assert found.word == "missed"
 
 
+@pytest.mark.parametrize("name", ["gradcam", "vargrad"])
+def test_an_empty_map_has_missed_the_truth(name: str) -> None:
+    (found,) = check(CASES["linear, 2D"], [name])
+    assert found.empty and found.status == "ok" and found.word == "missed" and found.auc is None
+    assert "✗ empty" in as_markdown([found])
+
+
 def test_tables(tmp_path: Path) -> None:
     found = list(check(CASES["linear, 2D"], ["saliency", "guided_backprop"]))
     write_csv(tmp_path / "planted.csv", found)

@@ -68,5 +68,13 @@ def test_what_is_gone_costs_no_report(tmp_path: Path) -> None:
     assert not any("Weights drawn anew" in (image.get("alt") or "") for image in page.all("img"))
 
 
+def test_methods_of_alike_names_keep_their_tables_apart(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    about = {"steps": ["brain"], "curves": {"share": [1.0], "volume": [1.0]}, "target_index": 1}
+    names = ("mine.1", "mine-1", "mine 1")
+    report(folder, [score("region_shares", 1.0, label=name, **about) for name in names])
+    assert len(list((folder / "evaluation").glob("region_shares__*.csv"))) == len(names)
+
+
 def test_a_run_without_scores_has_no_such_chapter(tmp_path: Path) -> None:
     assert "trust" not in [tag.get("id") for tag in report(tmp_path / "run", []).all("section")]

@@ -15,18 +15,15 @@ from torchesegeta.execute.runfile import RunFile
 from torchesegeta.execute.tickets import Blueprint, Ticket
 from torchesegeta.ledger import (
     LOG,
-    METRICS,
     RESULTS,
     SCORES,
     Ledger,
     Record,
     is_changed,
-    key_of,
     read_manifest,
     task_of,
-    write_table,
 )
-from torchesegeta.verdict import Thresholds, is_complete, judge, write_verdicts
+from torchesegeta.verdict import Thresholds, write_scores
 
 log = logging.getLogger(__name__)
 
@@ -131,23 +128,9 @@ class Keeper:
             StoreError: The folder cannot be written.
         """
         self.ledger.tidy()
-        scores = self.ledger.scores()
-        if scores:
-            write_table(self.folder / METRICS, scores)
-            self._judge(scores)
-        self.run.write("finished")
-
-    def _judge(self, scores: Sequence[Record]) -> None:
-        """Write the verdicts that the scores allow.
-
-        Raises:
-            StoreError: The folder cannot be written.
-        """
         thresholds = Thresholds.of_run(self.blueprint.about)
-        maps = {key_of(record): record for record in read_manifest(self.folder) if is_complete(record)}
-        verdicts = judge(scores, maps.values(), thresholds)
-        if verdicts:
-            write_verdicts(self.folder, verdicts, thresholds)
+        write_scores(self.folder, self.ledger.scores(), read_manifest(self.folder), thresholds)
+        self.run.write("finished")
 
     def counts(self, kind: str = "map") -> dict[str, int]:
         """Number of maps, or of scores, by status."""

@@ -15,6 +15,9 @@ from torchesegeta.sweeps import Read, Readout, Sample
 Function = Callable[[Sample], Tensor]
 Finish = Callable[[Tensor], Tensor]
 
+ROUNDING = 16
+"""How many units in the last place of its largest value a mean moves by rounding alone, at most."""
+
 
 def need(tensor: Tensor | None) -> Tensor:
     """A part of a sample that the method asked for."""
@@ -107,6 +110,24 @@ class Variance:
     def finish(self) -> Tensor:
         """See `Readout.finish`."""
         return need(self.squares) / self.count
+
+
+@dataclass
+class RealVariance(Variance):
+    """Variance of a function, where it is more than rounding leaves of values that are all the same; 0 elsewhere."""
+
+    precision: float = 0.0
+
+    def update(self, sample: Sample) -> None:
+        """See `Readout.update`."""
+        self.precision = torch.finfo(self.function(sample).dtype).eps
+        super().update(sample)
+
+    def finish(self) -> Tensor:
+        """See `Readout.finish`."""
+        found = super().finish()
+        level = (ROUNDING * self.precision * need(self.mean).abs().max()) ** 2
+        return found.where(found > level, 0)
 
 
 @dataclass

@@ -27,7 +27,8 @@ class Agreement:
 
     Attributes:
         names: Of the N maps: the method's label, and the layer where there is one.
-        correlation: (N, N), Spearman's ρ of the maps' values, voxel by voxel.
+        correlation: (N, N), Spearman's ρ of the maps' values, voxel by voxel; of each pair where either is not 0, for
+            what no method can see is 0 in every map, and alike for that reason alone.
         tree: (N − 1, 4), SciPy's linkage of the distances 1 − ρ, by their means; neighbours are next to each other.
         order: The leaves of the tree, from left to right.
         clusters: Number of each map's cluster, from 1: within one the mean ρ is at least `alike`.
@@ -63,7 +64,7 @@ def agreement(maps: Sequence[Attribution], *, absolute: bool = True, alike: floa
     """
     _check(maps)
     left_out: dict[str, str] = {}
-    names, ranks = [], []
+    names, ranks = [], list[Ranks]()
     shape = _grid(maps)
     for one in maps:
         name, values = _name(one), _placed(one, shape)
@@ -71,13 +72,13 @@ def agreement(maps: Sequence[Attribution], *, absolute: bool = True, alike: floa
             left_out[name] = values
             continue
         names.append(name)
-        ranks.append(_ranks(values.abs() if absolute else values))
+        ranks.append(Ranks.of(values.abs() if absolute else values))
     if len(names) < 2:
         said = "; ".join(f"{name}: {why}" for name, why in left_out.items())
         raise InputError(f"fewer than two maps can be compared{f' ({said})' if said else ''}")
-    correlation = np.clip(np.corrcoef(np.stack(ranks)), -1, 1)
+    correlation = _correlations(ranks)
     tree, order, clusters = _clustered(correlation, alike)
-    common = torch.from_numpy(_common(ranks, clusters)).view(1, *shape).float()
+    common = torch.from_numpy(_common([one.shares for one in ranks], clusters)).view(1, *shape).float()
     quantity = f"mean rank of {'|map|' if absolute else 'the map'}, {len(names)} maps"
     return Agreement(
         tuple(names), correlation, tree, order, clusters, alike, absolute, _consensus(maps, common, quantity), left_out
@@ -123,12 +124,49 @@ def _placed(one: Attribution, shape: tuple[int, ...]) -> Tensor | str:
     return whole
 
 
-def _ranks(values: Tensor) -> Matrix:
-    """Ranks of all voxels, equal ones sharing theirs, from 0 to 1."""
-    from scipy.stats import rankdata
+@dataclass(frozen=True, eq=False)
+class Ranks:
+    """A map by the ranks of its n voxels.
 
-    found = rankdata(values.flatten().numpy()) - 1
-    return np.asarray(found / (len(found) - 1))
+    Attributes:
+        ranks: (n,), from 1; equal values share theirs.
+        signs: (n,), of the values.
+    """
+
+    ranks: Matrix
+    signs: NDArray[np.int8]
+
+    @classmethod
+    def of(cls, values: Tensor) -> Ranks:
+        """Of a map (*spatial)."""
+        from scipy.stats import rankdata
+
+        flat = values.flatten().numpy()
+        return cls(np.asarray(rankdata(flat)), np.sign(flat).astype(np.int8))
+
+    @property
+    def shares(self) -> Matrix:
+        """The ranks from 0 to 1."""
+        return (self.ranks - 1) / (len(self.ranks) - 1)
+
+    def within(self, inside: NDArray[np.bool_]) -> Matrix:
+        """The ranks among some of the voxels, where all that are left out are 0."""
+        missing = len(inside) - int(inside.sum())
+        shift = np.array([0.5, 1.0, 0.0])[self.signs[inside]]  # of zeros, of what is above, of what is below them
+        return np.asarray(self.ranks[inside] - missing * shift)
+
+
+def _correlations(ranks: Sequence[Ranks]) -> Matrix:
+    """(N, N), of each pair where either is not 0; of all voxels where one has no ranks there."""
+    found = np.eye(len(ranks))
+    for i, a in enumerate(ranks):
+        for j, b in enumerate(ranks[:i]):
+            inside = (a.signs != 0) | (b.signs != 0)
+            first, second = a.within(inside), b.within(inside)
+            if np.ptp(first) == 0 or np.ptp(second) == 0:
+                first, second = a.ranks, b.ranks
+            found[i, j] = found[j, i] = np.corrcoef(first, second)[0, 1]
+    return np.clip(found, -1, 1)
 
 
 def _clustered(correlation: Matrix, alike: float) -> tuple[Matrix, tuple[int, ...], tuple[int, ...]]:

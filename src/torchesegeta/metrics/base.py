@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate
 from torchesegeta.arrays import LINEAR
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.methods import Method
+from torchesegeta.metrics.needs import Needs, check_needs
 from torchesegeta.sweeps import Change, Read, Sample, Session, Variation
 from torchesegeta.types import Attribution, Image
 from torchesegeta.validation import Strict
@@ -103,6 +104,7 @@ class Metric(Strict, ABC):
         on_image: Whether it reads the map on the image's grid, so that maps of layers are resized.
         needs_label: Whether the image needs a label.
         scale_free: Whether the map times a positive number has the same value.
+        needs: What a map must have: `nothing`; `mass`, values that are not all 0; `order`, values that differ.
     """
 
     name: ClassVar[str] = ""
@@ -114,6 +116,20 @@ class Metric(Strict, ABC):
     on_image: ClassVar[bool] = True
     needs_label: ClassVar[bool] = False
     scale_free: ClassVar[bool] = True
+    needs: ClassVar[Needs] = "mass"
+
+    def evidence(self, case: Case) -> Tensor:
+        """What must have what the metric needs: the map's values, or, on the image's grid, their sum over channels."""
+        return case.on_image.sum(0) if self.on_image else case.values
+
+    def check(self, case: Case) -> None:
+        """Refuse a map for which the metric is not defined.
+
+        Raises:
+            IncompatibleError: It is such a map.
+        """
+        if self.needs != "nothing":
+            check_needs(self.needs, self.evidence(case), self.name)
 
     @classmethod
     def summary(cls) -> str:
@@ -204,6 +220,7 @@ class RepeatMetric(Metric):
     """A metric that explains again, at other images or other models."""
 
     on_image: ClassVar[bool] = False
+    needs: ClassVar[Needs] = "order"
 
     def nested(self) -> Sequence[str | Mapping[str, Any]]:
         """Metrics that judge the map of every step too, the original's first; each adds a curve of its name."""

@@ -9,11 +9,13 @@ from torch import Tensor
 
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.metrics.base import Measurement, Reading, RepeatMetric
-from torchesegeta.metrics.similarity import MEASURES, similarities, views
+from torchesegeta.metrics.similarity import MEASURES, both_zero, cautions, similarities, views
 from torchesegeta.sweeps import Cascade
 from torchesegeta.sweeps.cascade import Order
 from torchesegeta.sweeps.random_weights import Fresh
 
+VALUE = "spearman_absolute_inside"
+"""The similarity that is a cascade's value: of magnitudes, and not fooled by empty surroundings."""
 ORIGINAL = "original"
 """Name of the step before the first."""
 
@@ -58,23 +60,26 @@ class Similarities(Reading):
         self.steps = [ORIGINAL]
         self.curves = {name: [1.0] for name in MEASURES}
         self.shown = [views(values)]
+        self.empty: list[float] = []
 
     def update(self, step: str, image: Tensor, values: Tensor) -> None:
         """See `Reading.update`."""
         self.steps.append(step)
         self.shown.append(views(values))
+        self.empty.append(both_zero(self.values, values))
         for name, value in similarities(self.values, values).items():
             self.curves[name].append(value)
 
     def measurement(self) -> Measurement:
-        """The mean of `spearman_absolute` over the steps, the other means, and the curves."""
+        """The mean of `VALUE` over the steps, the other means, and the curves."""
         measures: dict[str, float] = {}
         for name, curve in self.curves.items():
             known = [value for value in curve[1:] if np.isfinite(value)]
             if known:
                 measures |= {name: float(np.mean(known)), f"{name}_last": curve[-1]}
-        if "spearman_absolute" not in measures:
+        if VALUE not in measures:
             raise IncompatibleError("the maps of the random models are the same everywhere: they have no ranks")
-        value = measures.pop("spearman_absolute")
+        value, empty = measures.pop(VALUE), float(np.mean(self.empty))
         arrays = {name: torch.stack([view[name] for view in self.shown]) for name in self.shown[0]}
-        return Measurement(value, measures, tuple(self.steps), self.curves, arrays=arrays)
+        measures["both_zero"] = empty
+        return Measurement(value, measures, tuple(self.steps), self.curves, cautions(empty), arrays)

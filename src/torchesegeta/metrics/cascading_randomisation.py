@@ -19,9 +19,12 @@ class CascadingRandomisation(CascadeMetric):
     """How alike the map stays while the model's weights are drawn anew, layer by layer, on a copy.
 
     A map that shows what the model has learnt must change. Curves over the steps, the first of which is the original:
-    `ssim`, `spearman`, `spearman_absolute`, `spearman_inside`, `hog`, each 1 for equal maps. The value is the mean of
-    `spearman_absolute` over the steps; further figures are the other means, and `…_last` once all is random. The target
-    keeps the region that the original model predicted, and draws are the same at every step.
+    `ssim`, `spearman`, `spearman_absolute`, `hog`, each 1 for equal maps, and `ssim_inside`, `spearman_inside` and
+    `spearman_absolute_inside`, which leave out where both maps are 0: what the target cannot see is 0 in every map.
+    The value is the mean of `spearman_absolute_inside` over the steps; without such zeros it is the published
+    `spearman_absolute`. Further figures are the other means, `…_last` once all is random, and `both_zero`, the share
+    of values that are 0 in both maps. The target keeps the region that the original model predicted, and draws are
+    the same at every step.
     """
 
     title = "Cascading randomisation"

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from torchesegeta.errors import IncompatibleError, unknown
 from torchesegeta.methods import Method, methods
 from torchesegeta.metrics.base import Case, summed
+from torchesegeta.metrics.needs import check_values
 from torchesegeta.sweeps import Session
 from torchesegeta.types import Attribution
 
@@ -19,11 +20,14 @@ def case_of(attribution: Attribution, session: Session) -> Case:
         session: Its image before the model, its target bound as it was for the map.
 
     Raises:
-        IncompatibleError: It is a picture of its own, its target is not the session's, or its method is not known.
+        IncompatibleError: It is a picture of its own, holds what is no number, its target is not the session's, or its
+            method is not known.
     """
     if attribution.shows == "picture" or attribution.of_model:
         raise IncompatibleError("a picture of its own is no map of the image: nothing in it is a place of the image")
-    return Case(attribution, summed(attribution), _method(attribution), _target(attribution, session), session.image)
+    values = summed(attribution)
+    check_values(values)
+    return Case(attribution, values, _method(attribution), _target(attribution, session), session.image)
 
 
 def _target(attribution: Attribution, session: Session) -> int | None:

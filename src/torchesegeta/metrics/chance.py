@@ -34,6 +34,7 @@ class Chance(ScoreMetric):
     family = "Faithfulness"
     source = "Petsiuk et al. 2018, arXiv:1806.07421"
     span = "that of the other metric"
+    needs = "nothing"
     reads = Read.SCORE | Read.INPUT_CHANGE
 
     metric: dict[str, Any] = Field(

@@ -28,6 +28,7 @@ class CompletenessGap(ScoreMetric):
     span = "0 and more"
     on_image = False
     scale_free = False
+    needs = "nothing"
 
     baseline: BaselineField = Field(ZERO, description="Of methods that have none.")
 

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from torch import Tensor
 
 from torchesegeta.errors import IncompatibleError
 from torchesegeta.metrics.base import Case, Measurement, ScoreMetric, ScoreReading
@@ -21,6 +22,7 @@ class CurveMetric(ScoreMetric):
 
     family = "Faithfulness"
     guided = True
+    needs = "order"
 
     on: Literal["score", "dice"] = Field(
         "score",
@@ -35,6 +37,11 @@ class CurveMetric(ScoreMetric):
     def before(self, session: Session) -> Session:
         """See `ScoreMetric.before`."""
         return on_overlap(session) if self.on == "dice" else session
+
+    def evidence(self, case: Case) -> Tensor:
+        """What voxels are ranked by, (*spatial)."""
+        summed = case.on_image.sum(0)
+        return summed.abs() if self.sign == "absolute" else summed
 
     @property
     @abstractmethod

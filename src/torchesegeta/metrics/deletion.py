@@ -18,8 +18,8 @@ class Deletion(RemovalMetric):
 
     The curve is scaled, 1 for the score of the image and 0 for that of the baseline, so that targets and images
     compare; `area` is that under the scores themselves, which is the published figure where they are probabilities.
-    A map that is right has a small area. Equal values of the map come in random order, so a map that is the same
-    everywhere stands for chance.
+    A map that is right has a small area. Equal values of the map come in random order. A map that is the same
+    everywhere ranks nothing and has no value; what chance gives says `chance`.
     """
 
     title = "Deletion"

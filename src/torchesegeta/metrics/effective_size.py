@@ -12,7 +12,7 @@ from torchesegeta.metrics.registry import register
 class EffectiveSize(MapMetric):
     """The smallest part of the values that holds a given share of the map's magnitude.
 
-    `values` is their number. A map that is zero everywhere has none that matter: 0.
+    `values` is their number.
     """
 
     title = "Effective size"
@@ -29,5 +29,5 @@ class EffectiveSize(MapMetric):
         sizes = case.values.double().abs().flatten().sort(descending=True).values
         held = sizes.cumsum(0)
         total = float(held[-1])
-        needed = int((held < self.share * total * (1 - 1e-12)).sum()) + 1 if total > 0 else 0
+        needed = int((held < self.share * total * (1 - 1e-12)).sum()) + 1
         return Measurement(needed / len(sizes), {"values": float(needed)})

@@ -6,7 +6,6 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from torchesegeta.errors import IncompatibleError
 from torchesegeta.metrics.base import Case, Measurement, Reading, RepeatMetric
 from torchesegeta.metrics.registry import register
 from torchesegeta.sweeps import Cascade, Variation
@@ -40,8 +39,6 @@ class EfficientMprt(RepeatMetric):
 class _Rise(Reading):
     def __init__(self, values: Tensor, bins: int) -> None:
         self.bins, self.before, self.after = bins, _entropy(values, bins), 0.0
-        if self.before == 0:
-            raise IncompatibleError("the map is the same everywhere: its entropy is 0, and no rise is a share of it")
 
     def update(self, step: str, image: Tensor, values: Tensor) -> None:
         self.after = _entropy(values, self.bins)

@@ -12,8 +12,7 @@ from torchesegeta.metrics.registry import register
 class Entropy(MapMetric):
     """Over how many places the map's magnitude is spread: the entropy of each value's share of it, in nats.
 
-    0 where one voxel holds all, log n where all n values are equal. `relative` is the value over log n. A map that is
-    zero everywhere counts as even.
+    0 where one voxel holds all, log n where all n values are equal. `relative` is the value over log n.
     """
 
     title = "Complexity (entropy)"
@@ -27,6 +26,6 @@ class Entropy(MapMetric):
         """Of all values, channels included."""
         sizes = case.values.double().abs().flatten()
         most, total = math.log(len(sizes)), float(sizes.sum())
-        shares = sizes[sizes > 0] / total if total > 0 else sizes
-        value = float(-(shares * shares.log()).sum()) if total > 0 else most
+        shares = sizes[sizes > 0] / total
+        value = float(-(shares * shares.log()).sum())
         return Measurement(value, {"relative": value / most if most else 0.0})

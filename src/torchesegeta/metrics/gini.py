@@ -10,10 +10,7 @@ from torchesegeta.metrics.registry import register
 
 @register("gini")
 class Gini(MapMetric):
-    """How unevenly the map's magnitude is spread: 0 where it is the same everywhere, near 1 where few voxels hold all.
-
-    A map that is zero everywhere is even: 0.
-    """
+    """How unevenly the map's magnitude is spread: 0 where it is the same everywhere, near 1 where few hold all."""
 
     title = "Sparseness (Gini index)"
     family = "Complexity"
@@ -26,7 +23,5 @@ class Gini(MapMetric):
         """Of all values, channels included."""
         sizes = case.values.double().abs().flatten().sort().values
         total, count = float(sizes.sum()), len(sizes)
-        if total == 0:
-            return Measurement(0.0)
         ranks = torch.arange(1, count + 1, dtype=torch.float64)
         return Measurement(float(((2 * ranks - count - 1) * sizes).sum()) / (count * total))

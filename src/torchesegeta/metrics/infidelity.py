@@ -29,6 +29,7 @@ class Infidelity(ScoreMetric):
     better = "lower"
     span = "0 and more, in squares of the score"
     scale_free = False
+    needs = "nothing"
     reads = Read.SCORE | Read.INPUT_CHANGE
 
     perturbation: Literal["gaussian", "square", "baseline"] = Field(

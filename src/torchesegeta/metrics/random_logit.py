@@ -7,17 +7,17 @@ from torch import Tensor
 
 from torchesegeta.metrics.base import Case, Measurement, Reading, RepeatMetric
 from torchesegeta.metrics.registry import register
-from torchesegeta.metrics.similarity import similarities
+from torchesegeta.metrics.similarity import both_zero, cautions, similarities
 from torchesegeta.sweeps import OtherClass, Variation
 
 
 @register("random_logit")
 class RandomLogit(RepeatMetric):
-    """How alike the map is to that of another class, drawn at random: the structural similarity.
+    """How alike the map is to that of another class, drawn at random: the structural similarity where either is not 0.
 
     A map that is the same whatever is explained explains nothing. Of segmentations the other class is one that is
-    predicted somewhere, over its own region. Further figures are the other similarities (see
-    `cascading_randomisation`).
+    predicted somewhere, over its own region. Further figures are the other similarities, among them the published
+    `ssim` of the whole map, and `both_zero` (see `cascading_randomisation`).
     """
 
     title = "Random logit"
@@ -41,10 +41,13 @@ class _Alike(Reading):
     def __init__(self, values: Tensor) -> None:
         self.values = values
         self.found: dict[str, float] = {}
+        self.empty = 0.0
 
     def update(self, step: str, image: Tensor, values: Tensor) -> None:
-        self.found = similarities(self.values, values)
+        self.found, self.empty = similarities(self.values, values), both_zero(self.values, values)
 
     def measurement(self) -> Measurement:
-        others = {name: value for name, value in self.found.items() if name != "ssim"}
-        return Measurement(self.found["ssim"], others)
+        others = {name: value for name, value in self.found.items() if name != "ssim_inside"}
+        return Measurement(
+            self.found["ssim_inside"], {**others, "both_zero": self.empty}, warnings=cautions(self.empty)
+        )

@@ -63,8 +63,6 @@ class RegionShares(MapMetric):
         summed = case.on_image.double().sum(0)
         mass = positive(summed) if self.sign == "positive" else summed.abs()
         total = float(mass.sum())
-        if total == 0:
-            raise IncompatibleError("the map is zero everywhere: there is nothing to share out")
         sizes = torch.bincount(numbers.flatten(), minlength=len(structures)).double() / mass.numel()
         shares = torch.bincount(numbers.flatten(), mass.flatten(), minlength=len(structures)) / total
         known = dict(self.names)

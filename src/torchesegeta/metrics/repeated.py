@@ -96,6 +96,7 @@ def _opened(metric: RepeatMetric, cases: Sequence[Case]) -> list[_Open | Excepti
 
 def _open(metric: RepeatMetric, case: Case, nested: Sequence[Examination]) -> _Open | Exception:
     try:
+        metric.check(case)
         return _Open(case, metric.reading(case), nested)
     except Exception as error:
         return error

@@ -109,7 +109,12 @@ def _outcomes(
 def _measured(metric: MapMetric, case: Case) -> Outcome:
     if metric.needs_label and case.image.label is None:
         return IncompatibleError(f"{metric.name!r} needs a label, and {case.image.name!r} has none")
-    return attempt(lambda: metric.measure(case))
+    return attempt(lambda: _measurement(metric, case))
+
+
+def _measurement(metric: MapMetric, case: Case) -> Measurement:
+    metric.check(case)
+    return metric.measure(case)
 
 
 def _filled(

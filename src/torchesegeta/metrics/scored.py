@@ -62,6 +62,7 @@ class _Plan:
         lost = self.session.bound.incompatible.get(self.session.bound.names[case.target])
         if lost is not None:
             raise IncompatibleError(lost)
+        self.metric.check(case)
         change = self.metric.change(case)
         key: Hashable = (change, number) if self.metric.guided else change
         guide = case.on_image if self.metric.guided else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pydantic import Field
 from torch import Tensor
 
-from torchesegeta.errors import IncompatibleError
 from torchesegeta.metrics.base import Case, Measurement, Reading, RepeatMetric
 from torchesegeta.metrics.registry import register
 from torchesegeta.sweeps import Nearby, Variation
@@ -40,8 +39,6 @@ class _Distances(Reading):
     def __init__(self, values: Tensor) -> None:
         self.values = values.double()
         self.size = float(self.values.norm())
-        if self.size == 0:
-            raise IncompatibleError("the map is zero everywhere, so no change of it is a share of it")
         self.found: list[float] = []
 
     def update(self, step: str, image: Tensor, values: Tensor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,31 +13,63 @@ from torchesegeta.precise import rank_correlation
 
 Plane = NDArray[np.float64]
 
+EMPTY = 0.1
+"""Share of values that are 0 in both maps from which on it is said that they count as alike."""
+
 
 def similarities(a: Tensor, b: Tensor) -> dict[str, float]:
     """Every measure of two maps (C, *spatial): 1 where they are equal, NaN where one cannot be told.
 
     `ssim`: structural similarity of the maps, each divided by its largest magnitude. `spearman`, `spearman_absolute`:
-    rank correlation of the values and of their magnitudes. `spearman_inside`: of the values where either map is not 0;
-    a large empty surrounding, which the target's region cannot see, makes any two maps alike. `hog`: correlation of the
-    histograms of oriented gradients of the magnitudes, summed over channels; in 3D the mean over the three middle
-    slices and the three maximum projections.
+    rank correlation of the values and of their magnitudes. `…_inside`: the same where either map is not 0; a large
+    empty surrounding, which the target's region cannot see, makes any two alike. `hog`: correlation of the histograms
+    of oriented gradients of the magnitudes, summed over channels; in 3D the mean over the three middle slices and the
+    three maximum projections.
     """
     return {name: measure(a, b) for name, measure in MEASURES.items()}
 
 
 def ssim(a: Tensor, b: Tensor) -> float:
     """Structural similarity, in 2D and 3D, the mean over channels; NaN for maps narrower than three voxels."""
+    found = _structure(a, b)
+    return float("nan") if found is None else float(found.mean())
+
+
+def ssim_inside(a: Tensor, b: Tensor) -> float:
+    """The same, where either is not 0."""
+    found, inside = _structure(a, b), _inner(_thick((a != 0) | (b != 0)).numpy(), _window(a))
+    return float("nan") if found is None or not inside.any() else float(found[inside].mean())
+
+
+def _structure(a: Tensor, b: Tensor) -> Plane | None:
+    """Structural similarity around every voxel, (C, *inner): without a rim of half a window, as is usual."""
     from skimage.metrics import structural_similarity
 
-    side = min(7, min(a.shape[1:]))
-    window = side if side % 2 else side - 1
+    window = _window(a)
     if window < 3:
-        return float("nan")
-    first, second = _scaled(a), _scaled(b)
+        return None
+    first, second = _scaled(_thick(a)), _scaled(_thick(b))
     spread = 2.0 if min(first.min(), second.min()) < 0 else 1.0
-    found = structural_similarity(first, second, win_size=window, data_range=spread, channel_axis=0)
-    return float(found)
+    _, found = structural_similarity(first, second, win_size=window, data_range=spread, channel_axis=0, full=True)
+    return _inner(np.asarray(found), window)
+
+
+def _window(values: Tensor) -> int:
+    """Side of the window, which is odd: 7, less in narrow maps."""
+    side = int(min(7, *_thick(values).shape[1:]))
+    return side if side % 2 else side - 1
+
+
+def _inner(values: NDArray[Any], window: int) -> NDArray[Any]:
+    """(C, *spatial) without a rim of half a window."""
+    rim = (window - 1) // 2
+    return values[(slice(None), *(slice(rim, size - rim) for size in values.shape[1:]))]
+
+
+def _thick(values: Tensor) -> Tensor:
+    """A volume of one slice as the slice."""
+    thick = [size for size in values.shape[1:] if size > 1]
+    return values.reshape(len(values), *thick) if values.ndim == 4 and len(thick) == 2 else values
 
 
 def spearman(a: Tensor, b: Tensor) -> float:
@@ -55,6 +88,11 @@ def spearman_inside(a: Tensor, b: Tensor) -> float:
     return rank_correlation(a[inside].float(), b[inside].float()) if bool(inside.any()) else float("nan")
 
 
+def spearman_absolute_inside(a: Tensor, b: Tensor) -> float:
+    """Rank correlation of the magnitudes where either is not 0."""
+    return spearman_inside(a.abs(), b.abs())
+
+
 def hog(a: Tensor, b: Tensor) -> float:
     """Correlation of the histograms of oriented gradients."""
     pairs = zip(_planes(a), _planes(b), strict=True)
@@ -67,8 +105,25 @@ MEASURES: dict[str, Callable[[Tensor, Tensor], float]] = {
     "spearman": spearman,
     "spearman_absolute": spearman_absolute,
     "spearman_inside": spearman_inside,
+    "spearman_absolute_inside": spearman_absolute_inside,
+    "ssim_inside": ssim_inside,
     "hog": hog,
 }
+
+
+def both_zero(a: Tensor, b: Tensor) -> float:
+    """Share of the values that are 0 in both maps: there they are alike, whatever they show."""
+    return float(((a == 0) & (b == 0)).double().mean())
+
+
+def cautions(empty: float) -> tuple[str, ...]:
+    """What must be said of similarities of maps that are 0 together over such a share of their values."""
+    if empty < EMPTY:
+        return ()
+    return (
+        f"{empty:.0%} of the values are 0 in both maps, and alike for that reason alone: 'ssim', 'spearman', "
+        "'spearman_absolute' and 'hog' are as high as that makes them; figures ending in '_inside' leave them out",
+    )
 
 
 def views(values: Tensor) -> dict[str, Tensor]:
@@ -90,7 +145,7 @@ def _scaled(values: Tensor) -> NDArray[np.float64]:
 
 def _planes(values: Tensor) -> Iterator[Plane]:
     """The magnitude in two dimensions: as it is, or six views of a volume."""
-    whole = values.double().abs().sum(0).numpy()
+    whole = _thick(values).double().abs().sum(0).numpy()
     if whole.ndim == 2:
         yield whole
         return

@@ -58,6 +58,7 @@ class Finding:
         mass: Share of the map's magnitude inside the truth.
         share: Share of the image inside the truth: the mass that chance gives.
         correlation: With the exact attribution of a linear model (Pearson's); of magnitudes for maps without signs.
+        empty: Whether the map is 0 everywhere, so that it has no figures, and has missed the truth.
     """
 
     method: str
@@ -69,11 +70,12 @@ class Finding:
     mass: float | None = None
     share: float | None = None
     correlation: float | None = None
+    empty: bool = False
 
     @property
     def word(self) -> Word | None:
         """`found`, `partly` or `missed`; None where there is no map."""
-        return word_of(self.auc, self.mass)
+        return "missed" if self.empty else word_of(self.auc, self.mass)
 
 
 def word_of(auc: float | None, mass: float | None) -> Word | None:
@@ -141,6 +143,9 @@ def _scores(case: Planted, maps: Sequence[Attribution]) -> dict[tuple[str, str],
 
 
 def _finding(case: Planted, one: Attribution, scores: dict[tuple[str, str], Score]) -> Finding:
+    if one.values is not None and not one.values.any():
+        why = one.reason or "the map is zero everywhere"
+        return Finding(one.method, case.name, case.dims, one.status, why, empty=True)
     auc, mass = (scores[name, one.label] for name in ("localisation_auc", "relevance_mass"))
     reason = one.reason or auc.reason or mass.reason
     status = one.status if one.values is None else auc.status

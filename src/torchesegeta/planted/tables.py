@@ -61,6 +61,8 @@ def _cell(one: Finding | None) -> str:
         return ""
     if one.word is None:
         return one.status
+    if one.empty:
+        return f"{SIGNS[one.word]} empty"
     numbers = [f"{value:.2f}" for value in (one.auc, one.mass) if value is not None]
     numbers += [] if one.correlation is None else [f"r {one.correlation:.2f}".replace("-", "−")]
     return f"{SIGNS[one.word]} {' · '.join(numbers)}"

@@ -8,9 +8,9 @@ from functools import partial
 from torchesegeta.figures import draw_regions
 from torchesegeta.metrics.region_table import region_tables
 from torchesegeta.report.pictures import Album
-from torchesegeta.report.plates import Plate, drawn, slug
+from torchesegeta.report.plates import Plate, drawn
 from torchesegeta.report.records import Record, Run, is_drawn
-from torchesegeta.store import score_of
+from torchesegeta.store import score_of, slug
 
 REGIONS = "region_shares"
 MOST = 12

@@ -35,8 +35,3 @@ def drawn(run: Run, album: Album, name: str, title: str, draw: Callable[[], Figu
     picture = album.picture(path.as_posix(), wide=True)
     if picture is not None:
         yield Plate(title, picture)
-
-
-def slug(text: str) -> str:
-    """A name as part of a file name."""
-    return "".join(c if c.isalnum() else "-" for c in text)

@@ -18,8 +18,9 @@ from torchesegeta.figures.measures import in_words
 from torchesegeta.report import comparing
 from torchesegeta.report.catalogue import Catalogue, info
 from torchesegeta.report.pictures import Album
-from torchesegeta.report.plates import Plate, drawn, slug
+from torchesegeta.report.plates import Plate, drawn
 from torchesegeta.report.records import Record, Run
+from torchesegeta.store import slug
 from torchesegeta.verdict import CASCADE, SIMILARITY, Thresholds, as_json, judge
 
 MOST_STRIPS = 4

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torchesegeta.ledger import replacing
 from torchesegeta.report import chapters, learnt, trust, words
 from torchesegeta.report.catalogue import Catalogue, registered
+from torchesegeta.report.gathering import gather
 from torchesegeta.report.records import Run, read
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ MOST_IMAGES = 50
 def write_report(run: Path | str, *, catalogue: Catalogue | None = None) -> Path:
     """Write `report.html` into a run folder: one file that needs no other and no network.
 
+    Of a folder of shards it is that of all of them, and so are the tables of scores that are written with it.
+
     The folder may hold a run that is still going on, was interrupted, or made nothing.
 
     Args:
@@ -39,6 +42,7 @@ def write_report(run: Path | str, *, catalogue: Catalogue | None = None) -> Path
         StoreError: It is no run folder, or it cannot be written to.
     """
     folder = Path(run)
+    gather(folder)
     content = render(read(folder), registered() if catalogue is None else catalogue)
     with replacing(folder / NAME) as stream:
         stream.write(content.encode())

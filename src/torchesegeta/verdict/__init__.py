@@ -1,9 +1,9 @@
 """Verdicts: what the scores of a method say, question by question, in plain words. Needs no torch."""
 
-from torchesegeta.verdict.figures import CASCADE, CHANCE, FAITHFULNESS, SENSITIVITY, SIMILARITY, is_complete
+from torchesegeta.verdict.figures import CASCADE, CHANCE, FAITHFULNESS, SENSITIVITY, SIMILARITY
 from torchesegeta.verdict.judging import Answer, Verdict, as_json, judge
 from torchesegeta.verdict.questions import QUESTIONS, Question, Thresholds
-from torchesegeta.verdict.tables import VERDICTS, in_short, read_verdicts, write_verdicts
+from torchesegeta.verdict.tables import VERDICTS, in_short, read_verdicts, write_scores, write_verdicts
 
 __all__ = [
     "CASCADE",
@@ -19,8 +19,8 @@ __all__ = [
     "Verdict",
     "as_json",
     "in_short",
-    "is_complete",
     "judge",
     "read_verdicts",
+    "write_scores",
     "write_verdicts",
 ]

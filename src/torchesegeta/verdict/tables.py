@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torchesegeta.errors import StoreError
-from torchesegeta.ledger import write_csv, write_json
-from torchesegeta.verdict.judging import Verdict, as_json
+from torchesegeta.ledger import METRICS, Record, key_of, write_csv, write_json, write_table
+from torchesegeta.verdict.figures import is_complete
+from torchesegeta.verdict.judging import Verdict, as_json, judge
 from torchesegeta.verdict.questions import QUESTIONS, Thresholds
 
 VERDICTS = "verdicts.json"
 TABLE = "verdicts.csv"
 COLUMNS = ("label", "method", "layer", "question", "answer", "value", "low", "high", "images", "rank", "sure", "rule")
+
+
+def write_scores(folder: Path, scores: Sequence[Record], records: Iterable[Record], thresholds: Thresholds) -> None:
+    """Write `metrics.csv` and the verdicts that the scores allow; nothing without scores.
+
+    Args:
+        folder: The run folder, or that of shards.
+        scores: The lines of scores.
+        records: All lines of the manifest, which hold the gaps that methods report with their maps.
+        thresholds: From where on an answer is yes, weak or no.
+
+    Raises:
+        StoreError: They cannot be written.
+    """
+    if not scores:
+        return
+    write_table(folder / METRICS, scores)
+    maps = {key_of(record): record for record in records if is_complete(record)}
+    verdicts = judge(scores, maps.values(), thresholds)
+    if verdicts:
+        write_verdicts(folder, verdicts, thresholds)
 
 
 def write_verdicts(folder: Path, verdicts: Sequence[Verdict], thresholds: Thresholds) -> None:
