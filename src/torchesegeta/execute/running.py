@@ -107,7 +107,7 @@ def _blueprint(plan: Plan, identity: Record, devices: list[str]) -> Blueprint:
             "notes": list(config.notes),
         },
         images={image.name: image.files for image in plan.own},
-        tickets=list(_tickets(plan)),
+        tickets=list(tickets_of(plan)),
         blanks={task.label: _blanks(task) for job in plan.jobs for task in job.tasks}
         | score_blanks(plan)
         | agreement_blanks(plan),
@@ -117,7 +117,8 @@ def _blueprint(plan: Plan, identity: Record, devices: list[str]) -> Blueprint:
     )
 
 
-def _tickets(plan: Plan) -> Iterator[Ticket]:
+def tickets_of(plan: Plan) -> Iterator[Ticket]:
+    """All jobs of a run, in order."""
     passes: dict[tuple[str, ...], int] = {}
     for image in plan.own:
         for job in _jobs(plan, image):
