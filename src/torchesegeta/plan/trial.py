@@ -18,7 +18,9 @@ from torchesegeta.sweeps import Contrast, Foreign, Optimise, Session
 SHORT = 1.5
 """Seconds below which a job is tried again, since the first passes of a kind are slower."""
 ENOUGH = 3.0
-"""Seconds after which a trial stops at the end of a chunk, though it has seen one only."""
+"""Seconds after which a trial that is to be seen to its end stops at the end of a chunk, once it has seen two."""
+PATIENCE = 15.0
+"""The same, though it has seen one only, which tells less: what comes before it is taken for a part of each."""
 MOST = 8
 """Baselines that a contrast is tried with."""
 FEW, MORE = 1, 4
@@ -87,7 +89,8 @@ class Beginning:
             self.marks.clear()  # the next sweep
         self.marks.append((now, done))
         self.total, self.seconds = total, now
-        if 0 < done < total and (now > ENOUGH or (len(self.marks) > 1 and not self.whole)):
+        seen = len(self.marks) > 1 and (now > ENOUGH or not self.whole)
+        if 0 < done < total and (seen or now > PATIENCE):
             raise Enough
 
     @property
