@@ -36,10 +36,10 @@ def test_the_plan_tells_of_workers_and_time(tmp_path: Path, capsys: pytest.Captu
     with planned(load_config(Project(tmp_path).config(execution=execution))) as made:
         rows = overview.plan_rows(made)
     assert len(rows["workers"]) % 3 == 0 and rows["timeout_s"] == 90
-    overview.print_plan({**rows, "workers": ["cuda:0", "cuda:1", "cuda:0", "cuda:1"], "seconds": 40.0})
+    overview.print_plan({**rows, "workers": ["cuda:0", "cuda:1", "cuda:0", "cuda:1"], "run_seconds": 40.0})
     text = " ".join(capsys.readouterr().out.split())
     assert "Workers: 2 on cuda:0, 2 on cuda:1." in text
-    assert "The workers share them: 10.0 s at best" in text
+    assert "About 40.0 s from beginning to end: " in text and " to store and draw maps, shared by the workers." in text
     assert "The run ends after 1 min 30 s at the latest" in text
 
 

@@ -15,11 +15,12 @@ from rich.text import Text
 from torch import nn
 
 from torchesegeta.errors import ConfigError, unknown
+from torchesegeta.execute.forecast import forecast
 from torchesegeta.jobs import Job
 from torchesegeta.methods import Method, methods
 from torchesegeta.metrics import Metric, metrics
 from torchesegeta.models import format_of
-from torchesegeta.plan import Plan, estimate, workers
+from torchesegeta.plan import Plan, workers
 from torchesegeta.sweeps import LayerInfo, Sweep
 from torchesegeta.verdict import in_short, read_verdicts
 
@@ -167,7 +168,8 @@ def print_layers(rows: list[Row]) -> None:
 
 def plan_rows(plan: Plan) -> Row:
     """The run as planned: images, targets, and for each image the jobs with sweep, methods, passes, time, memory."""
-    costs = estimate(plan)
+    found = forecast(plan)
+    costs = found.jobs
     jobs: list[Row] = [
         {
             "sweep": names_of(job.sweeps),
@@ -195,10 +197,13 @@ def plan_rows(plan: Plan) -> Row:
                 "metrics": [wanted.label for wanted in one.metrics],
                 "methods": plan.judged(one),
                 "passes": passes,
+                "seconds": round(seconds, 2),
             }
-            for one, passes in zip(plan.examinations, plan.score_passes, strict=True)
+            for one, passes, seconds in zip(plan.examinations, plan.score_passes, found.scores, strict=True)
         ],
         "seconds": round(sum(_in_all(plan, job, cost.seconds) for job, cost in costs), 2),
+        "finishing_seconds": round(found.finishing * len(plan.own), 2),
+        "run_seconds": round(found.run, 2),
         "warnings": plan.warnings,
     }
 
@@ -278,10 +283,7 @@ def print_plan(plan: Row) -> None:
     images = plan["images"]
     about = f"{len(images)} images, each as above" if len(images) > 1 else images[0]
     _show(f"Image: {about}. Targets: {', '.join(plan['targets']) or 'none'}. {_who(plan)}")
-    _show(f"About {in_time(plan['seconds'])} of passes in all; reading, drawing and writing come on top.")
-    if len(plan["workers"]) > 1:
-        best = max(plan["seconds"] / len(plan["workers"]), max((job["seconds"] for job in plan["jobs"]), default=0))
-        _show(f"The workers share them: {in_time(best)} at best, where they do not hold each other up.")
+    _show(_in_parts(plan))
     if plan["executor"]["kind"] == "ray":
         _show(f"Time and memory were measured on this machine, on {plan['device']}.")
     if plan["timeout_s"] is not None:
@@ -291,6 +293,15 @@ def print_plan(plan: Row) -> None:
         _show(f"note: {reason}")
     for warning in plan["warnings"]:
         _show(f"warning: {warning}")
+
+
+def _in_parts(plan: Row) -> str:
+    """What the run takes, and of what that is made up."""
+    judging = sum(row["seconds"] for row in plan["evaluation"]) * len(plan["images"])
+    parts = [f"{in_time(plan['seconds'])} of passes", f"{in_time(plan['finishing_seconds'])} to store and draw maps"]
+    parts += [f"{in_time(judging)} to judge them"] if plan["evaluation"] else []
+    shared = ", shared by the workers" if len(plan["workers"]) > 1 else ""
+    return f"About {in_time(plan['run_seconds'])} from beginning to end: {', '.join(parts)}{shared}."
 
 
 def _who(plan: Row) -> str:
@@ -304,10 +315,11 @@ def _who(plan: Row) -> str:
 
 
 def _evaluation_table(rows: list[Row]) -> Table:
-    """What judges the maps of each image, and about how many passes it takes."""
-    table = _table(("metrics", "text"), ("passes", "number"), ("methods that are judged", "text"))
+    """What judges the maps of each image, and about how many passes and how long it takes."""
+    table = _table(("metrics", "text"), ("passes", "number"), ("time", "number"), ("methods that are judged", "text"))
     for row in rows:
-        table.add_row(", ".join(row["metrics"]), f"{row['passes']:,}", ", ".join(row["methods"]))
+        cells = (f"{row['passes']:,}", in_time(row["seconds"]))
+        table.add_row(", ".join(row["metrics"]), *cells, ", ".join(row["methods"]))
     return table
 
 

@@ -23,7 +23,6 @@ TRIES = 2
 """How often an image is prepared, or a worker started, that takes its process down each time."""
 LOSSES = 3
 """How often a job's machine may be lost; after that the job is suspected of it."""
-ADVICE = "if memory ran out, a smaller 'chunk_size' or a crop of the image needs less"
 
 Hire: TypeAlias = Callable[[int], Hand]
 """Makes the worker of a number."""
@@ -179,6 +178,7 @@ class Coordinator:
 
     def _on_image(self, seat: Seat, message: Message) -> None:
         assert seat.ticket is not None
+        seat.advice = message["advice"]
         self.listen({"kind": "image", "image": seat.ticket.image, "worker": seat.number})
 
     def _on_prepared(self, seat: Seat, message: Message) -> None:
@@ -195,7 +195,7 @@ class Coordinator:
     def _on_sweep(self, seat: Seat, message: Message) -> None:
         ticket = seat.ticket
         assert ticket is not None
-        seat.sweeping = True
+        seat.sweeping, seat.advice = True, message["advice"]
         seat.watch.begin(time.monotonic())
         self.number += 1
         self.listen(
@@ -299,7 +299,7 @@ class Coordinator:
             return
         about = (ticket.image, left.labels)
         if not seat.sweeping:
-            self._died_early(left, why, status)
+            self._died_early(seat, left, why, status)
         elif len(ticket.labels) > 1 and not self._late():
             self._kept.note(f"{why}; {_its(left)} tried again{' apart' if len(left.labels) > 1 else ''}", *about)
             parts = left.apart()
@@ -307,7 +307,7 @@ class Coordinator:
             self.jobs += len(parts)
         else:
             self._kept.note(f"{why}; going on without {', '.join(left.labels)} for {image}", *about)
-            self._kept.give_up([left], status, f"{why} while {_ran(left)}{_advice(status)}")
+            self._kept.give_up([left], status, f"{why} while {_ran(left)}{_advised(seat, status)}")
 
     def _try_elsewhere(self, ticket: Ticket, why: str) -> bool:
         """A worker's machine was lost: its job is tried again as it is, unless that happens to it again and again."""
@@ -320,7 +320,7 @@ class Coordinator:
         self.jobs += 1
         return True
 
-    def _died_early(self, ticket: Ticket, why: str, status: str) -> None:
+    def _died_early(self, seat: Seat, ticket: Ticket, why: str, status: str) -> None:
         """A worker died while it read an image, or the model first ran on it."""
         image = ticket.image
         self.deaths[image] += 1
@@ -329,7 +329,7 @@ class Coordinator:
             self.queue.put_back([ticket.again()])
             return
         self._kept.note(f"{why}; going on without the image for {image}", image)
-        reason = f"{why} while the image was read and the model first ran on it{_advice(status)}"
+        reason = f"{why} while the image was read and the model first ran on it{_advised(seat, status)}"
         self._kept.give_up([ticket, *self.queue.drop(image)], status, reason)
 
     def _end_the_late(self) -> None:
@@ -373,5 +373,5 @@ def _ran(ticket: Ticket) -> str:
     return "this method ran" if ticket.kind == "maps" else "this score was worked out"
 
 
-def _advice(status: str) -> str:
-    return f"; {ADVICE}" if status == "failed" else ""
+def _advised(seat: Seat, status: str) -> str:
+    return f"; {seat.advice}" if status == "failed" and seat.advice else ""

@@ -62,10 +62,10 @@ class Message(TypedDict, total=False):
     | kind | with |
     | --- | --- |
     | `planned` | blueprint: the worker is ready; nothing has been written before it |
-    | `image` | it reads the image of its job |
+    | `image` | advice: it reads the image of its job |
     | `prepared` | record: the image as `run.json` describes it; the target is bound |
     | `unusable` | status, text: the image cannot be read, or the model cannot run it; the job is over |
-    | `sweep` | its sweep begins |
+    | `sweep` | advice: its sweep begins; what to try should memory run out in a way that kills it |
     | `progress` | done, total: points |
     | `record` | record: a map or a figure is stored, or a score is there |
     | `task` | label: all of a task's records were told |
@@ -86,6 +86,7 @@ class Message(TypedDict, total=False):
     total: int
     status: str
     text: str
+    advice: str
 
 
 @dataclass(frozen=True)

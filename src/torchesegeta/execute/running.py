@@ -28,7 +28,7 @@ from torchesegeta.plan import Plan, PlannedImage, check_config, planned, threads
 from torchesegeta.precise import run_precisely
 from torchesegeta.store import describe, describe_score, keep_model_grid, save_map, save_score, write_sidecar
 from torchesegeta.sweeps import Session
-from torchesegeta.sweeps.remedies import saying_what_to_try
+from torchesegeta.sweeps.remedies import saying_what_to_try, suspicion
 from torchesegeta.types import Attribution
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def _blueprint(plan: Plan, identity: Record, devices: list[str]) -> Blueprint:
             "notes": list(config.notes),
         },
         images={image.name: image.files for image in plan.own},
-        tickets=list(_tickets(plan)),
+        tickets=list(tickets_of(plan)),
         blanks={task.label: _blanks(task) for job in plan.jobs for task in job.tasks}
         | score_blanks(plan)
         | agreement_blanks(plan),
@@ -117,7 +117,8 @@ def _blueprint(plan: Plan, identity: Record, devices: list[str]) -> Blueprint:
     )
 
 
-def _tickets(plan: Plan) -> Iterator[Ticket]:
+def tickets_of(plan: Plan) -> Iterator[Ticket]:
+    """All jobs of a run, in order."""
     passes: dict[tuple[str, ...], int] = {}
     for image in plan.own:
         for job in _jobs(plan, image):
@@ -173,7 +174,7 @@ class _Worker:
         if self.present is not None and self.present[0].image.name == name:
             return self.present
         self.present = None
-        self.tell({"kind": "image"})
+        self.tell({"kind": "image", "advice": suspicion(self.plan.first, half_safe=True)})
         session = self.plan.session(self.images[name])
         with saying_what_to_try(session):
             _ = session.bound
@@ -186,14 +187,17 @@ class _Worker:
 
     def _run(self, command: RunJob, session: Session, drawing: Drawing) -> None:
         ticket = command.ticket
-        self.tell({"kind": "sweep"})
+        job = self._job(ticket) if ticket.kind == "maps" else None
+        self.tell({"kind": "sweep", "advice": suspicion(session, half_safe=job is None or job.half_safe)})
         if ticket.kind == "scores":
             self._score(command, session)
-            return
-        if ticket.kind == "agreement":
+        elif ticket.kind == "agreement":
             self._compare(command, session, drawing)
-            return
-        job = self._job(ticket)
+        elif job is not None:
+            self._explain(command, job, session, drawing)
+
+    def _explain(self, command: RunJob, job: Job, session: Session, drawing: Drawing) -> None:
+        """Make maps."""
         log.info("sweep %s", job.sweep)
         maps = run_precisely(
             job,
@@ -201,7 +205,7 @@ class _Worker:
             _Progress(self.tell),
             agreement=self.plan.config.agreement,
             within=command.within,
-            retries=ticket.retries,
+            retries=command.ticket.retries,
         )
         for label, group in groupby(maps, key=lambda m: m.label):
             self._store(label, group, session, drawing)

@@ -23,6 +23,7 @@ class Seat:
         watch: Of its job.
         sweeping: Whether its job has come further than preparing the image.
         reporting: Whether it writes the report.
+        advice: What to try should it die for want of memory.
         records: What it told of a task that is not complete.
     """
 
@@ -34,6 +35,7 @@ class Seat:
     watch: Watch = field(default_factory=lambda: Watch(None))
     sweeping: bool = False
     reporting: bool = False
+    advice: str = ""
     records: list[Record] = field(default_factory=list)
 
     @property

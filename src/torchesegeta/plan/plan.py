@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from torchesegeta.devices import device_names, torch_device
 from torchesegeta.errors import ConfigError, EsegetaError, IncompatibleError, InputError, ModelError
 from torchesegeta.executors import RayExecutor
 from torchesegeta.inputs import build_transforms
-from torchesegeta.jobs import Job, any_rule, group
+from torchesegeta.jobs import Job, Task, any_rule, group
 from torchesegeta.metrics import RepeatMetric, ScoreMetric
 from torchesegeta.metrics.entries import Examination, WantedMetric, check_judged, group_metrics, parse_metrics
 from torchesegeta.metrics.verdict_metrics import verdict_entries
@@ -62,6 +63,8 @@ class Plan:
         spatial_dims: Of the model; None where it does not tell.
         counts: Points of sweeps over the first image, as far as they have been counted.
         examinations: What judges the maps, once those of an image are there.
+        preparing: Seconds that reading the first image and the probing pass took.
+        seconds: Seconds that planning took, with the loading of the model.
     """
 
     config: RunConfig
@@ -74,6 +77,8 @@ class Plan:
     spatial_dims: int | None
     counts: dict[Sweep, int] = field(default_factory=dict)
     examinations: list[Examination] = field(default_factory=list)
+    preparing: float = 0.0
+    seconds: float = 0.0
 
     def session(self, image: PlannedImage) -> Session:
         """The session of an image; reads it.
@@ -139,17 +144,18 @@ class Plan:
             except EsegetaError:
                 return 0
         scored = [wanted.metric for wanted in examination.metrics if isinstance(wanted.metric, ScoreMetric)]
-        maps = len(labels) * len(self.first.bound.names)
-        return sum(metric.points * (maps if metric.guided else 1) for metric in scored)
+        maps, patches = len(labels) * len(self.first.bound.names), self.first.tiling.count if self.first.tiling else 1
+        return sum(metric.points * (maps if metric.guided else 1) for metric in scored) * patches
+
+    def pictures(self, task: Task, place: str | None) -> int | None:
+        """How many pictures a task makes of a layer's channels; None: it is none that does, or nobody knows."""
+        module = LayerName.parse(place or "").module
+        channels = next((info.shapes[0][0] for info in self.layers if info.name == module and info.shapes), None)
+        return task.method.pictures_of(channels)
 
     def _pictured(self, job: Job) -> Job:
         """A job with the number of pictures that its layers' channels make."""
-        channels = {info.name: info.shapes[0][0] for info in self.layers if info.shapes}
-        made = [
-            task.method.pictures_of(channels.get(LayerName.parse(place or "").module))
-            for task in job.tasks
-            for place in task.places
-        ]
+        made = [self.pictures(task, place) for task in job.tasks for place in task.places]
         known = [count for count in made if count is not None]
         if not known:
             return job
@@ -247,13 +253,17 @@ def planned(config: RunConfig, worker: int = 0) -> Iterator[Plan]:
     """
     check_config(config)
     parsed, images = parse_methods(config.methods), name_images(config)
+    begun = time.perf_counter()
     with _ready(config, worker) as (runner, dims, warnings), runner.at(config.precision):
+        ready = time.perf_counter()
         session, layers, problems = _probe_first(config, parsed, runner, images, dims)
         warnings += [f"images[{number}] cannot be used: {problem}" for number, problem in enumerate(problems)]
         jobs = _lay_out(config, parsed, session, layers)
         plan = Plan(config, runner, images, jobs, layers, session, warnings, dims)
         plan.examinations = group_metrics(wanted_metrics(config))
         session.image_set = plan.image_set
+        now = time.perf_counter()
+        plan.preparing, plan.seconds = now - ready, now - begun
         yield plan
 
 

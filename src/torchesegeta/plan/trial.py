@@ -18,7 +18,9 @@ from torchesegeta.sweeps import Contrast, Foreign, Optimise, Session
 SHORT = 1.5
 """Seconds below which a job is tried again, since the first passes of a kind are slower."""
 ENOUGH = 3.0
-"""Seconds after which a trial stops at the end of a chunk, though it has seen one only."""
+"""Seconds after which a trial that is to be seen to its end stops at the end of a chunk, once it has seen two."""
+PATIENCE = 15.0
+"""The same, though it has seen one only, which tells less: what comes before it is taken for a part of each."""
 MOST = 8
 """Baselines that a contrast is tried with."""
 FEW, MORE = 1, 4
@@ -51,13 +53,13 @@ class Trial:
         return Trial(self.seconds + other.seconds, both, self.nudged or other.nudged)
 
 
-class _Enough(BaseException):
+class Enough(BaseException):
     """Enough was seen; no `except Exception` on the way keeps it."""
 
 
 @dataclass
-class _Beginning:
-    """What was seen of a job.
+class Beginning:
+    """What was seen of a job, or of other work that tells of its progress.
 
     Attributes:
         whole: Whether it is to be seen to its end, unless that takes long.
@@ -87,8 +89,9 @@ class _Beginning:
             self.marks.clear()  # the next sweep
         self.marks.append((now, done))
         self.total, self.seconds = total, now
-        if 0 < done < total and (now > ENOUGH or (len(self.marks) > 1 and not self.whole)):
-            raise _Enough
+        seen = len(self.marks) > 1 and (now > ENOUGH or not self.whole)
+        if 0 < done < total and (seen or now > PATIENCE):
+            raise Enough
 
     @property
     def foreseen(self) -> float:
@@ -112,7 +115,7 @@ def try_job(job: Job, session: Session) -> Trial | None:
     """
     if any(isinstance(sweep, Foreign) for sweep in job.sweeps):
         return None
-    with _silent():
+    with silent():
         if any(isinstance(sweep, Optimise) for sweep in job.sweeps):
             return _try_pictures(job, session)
         return _try_points(job, session)
@@ -141,7 +144,7 @@ def _try_pictures(job: Job, session: Session) -> Trial | None:
     return Trial(few.seconds + times * max(0.0, more.seconds - few.seconds), passes)
 
 
-def _scaled(seen: _Beginning, more: _Beginning | None, steps: int) -> Trial | None:
+def _scaled(seen: Beginning, more: Beginning | None, steps: int) -> Trial | None:
     """By the share of all steps that were made."""
     if not seen.marks or not seen.marks[-1][1]:
         return None
@@ -157,18 +160,18 @@ def _with_steps(job: Job, steps: int) -> Job:
     return replace(job, sweep=first, further=tuple(further))
 
 
-def _begin(job: Job, session: Session, *, whole: bool = False) -> _Beginning | None:
+def _begin(job: Job, session: Session, *, whole: bool = False) -> Beginning | None:
     """Run a job until enough was seen, twice where that is soon; None where it fails."""
     seen = _begin_once(job, session, whole=whole)
     again = _begin_once(job, session, whole=whole) if seen is not None and seen.seconds < SHORT else None
     return again if again is not None and seen is not None and again.foreseen < seen.foreseen else seen
 
 
-def _begin_once(job: Job, session: Session, *, whole: bool) -> _Beginning | None:
-    before, seen = session.runner.passes.copy(), _Beginning(whole)
+def _begin_once(job: Job, session: Session, *, whole: bool) -> Beginning | None:
+    before, seen = session.runner.passes.copy(), Beginning(whole)
     try:
         maps = list(run_precisely(job, session, seen.progress))
-    except _Enough:
+    except Enough:
         maps = None
     except EsegetaError:
         return None
@@ -185,7 +188,7 @@ def _begin_once(job: Job, session: Session, *, whole: bool) -> _Beginning | None
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
+def silent() -> Iterator[None]:
     """What goes wrong in a trial goes wrong in the run, and is said there."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

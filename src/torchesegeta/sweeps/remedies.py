@@ -36,6 +36,16 @@ def remedy(session: Session, *, half_safe: bool) -> str:
     return f"try {' or '.join(offers)}" if len(offers) < 3 else f"try {', '.join(offers[:-1])} or {offers[-1]}"
 
 
+def suspicion(session: Session, *, half_safe: bool) -> str:
+    """What to try where a process was killed, perhaps since memory ran out: nobody can ask it; in words.
+
+    Args:
+        session: What it ran, or an image like it.
+        half_safe: As of `remedy`.
+    """
+    return f"if memory ran out, a smaller 'chunk_size' may need less; else {remedy(session, half_safe=half_safe)}"
+
+
 @contextmanager
 def saying_what_to_try(session: Session) -> Iterator[None]:
     """Open while an image is run for the first time.
