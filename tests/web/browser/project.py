@@ -47,6 +47,7 @@ def write(folder: Path) -> None:
     ball = np.exp(-4 * ((x - 0.2) ** 2 + y**2 + (z + 0.1) ** 2)).astype(np.float32)
     affine = np.diag([2.0, 2.0, 2.0, 1.0])
     nibabel.save(nibabel.Nifti1Image(ball, affine), folder / "images" / "ball.nii.gz")
+    nibabel.save(nibabel.Nifti1Image((ball > 0.5).astype(np.uint8), affine), folder / "images" / "inside.nii.gz")
     rows, columns = np.meshgrid(np.linspace(0, 255, 48), np.linspace(0, 255, 64), indexing="ij")
     colours = np.stack([rows, columns, 255 - rows], -1).astype(np.uint8)
     Image.fromarray(colours).save(folder / "images" / "colours.png")
