@@ -4,7 +4,7 @@ import { choicesOf, configOf, missing } from './config';
 import { keptPaths, withoutPath } from './kept';
 import { FRESH, type Choices } from './state/draft.svelte';
 import { entry } from './state/entries';
-import { kindsFor, withKind } from './targets';
+import { boxOf, chosenClasses, kindsFor, placeOf, withKind, withPlace } from './targets';
 
 const CHOICES: Choices = {
   ...structuredClone(FRESH),
@@ -133,6 +133,27 @@ describe('targets', () => {
         .filter((kind) => kind.reason)
         .map((kind) => kind.value),
     ).toEqual(['class']);
+  });
+
+  it('take a box from a pick, within the image', () => {
+    const shape = [20, 20, 20];
+    expect(boxOf({ from: [5, 6, 7], to: [5, 6, 7], shape }, 2)).toEqual([[3, 8], [4, 9], [5, 10]]); // prettier-ignore
+    expect(boxOf({ from: [9, 6, 19], to: [5, 8, 19], shape }, 2)).toEqual([[5, 10], [6, 9], [17, 20]]); // prettier-ignore
+  });
+
+  it('have one place at a time', () => {
+    const masked = { kind: 'region', class: 1, mask: 'f/0/m.nii.gz' };
+    expect(placeOf(masked)).toBe('mask');
+    expect(withPlace(masked, 'voxel', [1, 2])).toEqual({ kind: 'region', class: 1, voxel: [1, 2] });
+    expect(placeOf(withPlace(masked, 'largest', undefined))).toBe('largest');
+  });
+
+  it('name classes that a config counts', () => {
+    expect(chosenClasses({ classes: [1, 'other', 7] }, ['outside', 'inside'])).toEqual([
+      'inside',
+      'other',
+      '7',
+    ]);
   });
 
   it('keep the class when the kind changes', () => {
