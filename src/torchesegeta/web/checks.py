@@ -19,8 +19,9 @@ from torchesegeta.tasks import parse_methods
 from torchesegeta.validation import describe
 from torchesegeta.web.answers import Validation
 from torchesegeta.web.catalogue import Entry, format_of
-from torchesegeta.web.configs import Config, Translator
+from torchesegeta.web.configs import Config, Translator, apart
 from torchesegeta.web.fields import by_field
+from torchesegeta.web.refusals import Refusal
 
 
 def validate(config: Config, translator: Translator) -> Validation:
@@ -40,12 +41,27 @@ def checked(config: Config, translator: Translator) -> Config:
         ConfigError: Something is.
     """
     translated, problems = translator.command_line(config)
-    found = {**_shallow(translated), **problems} or _deeper(translated)
-    if found:
-        from torchesegeta.web.refusals import Refusal
-
-        raise Refusal(422, "; ".join(f"{field}: {text}" for field, text in found.items()), found)
+    _refuse({**_shallow(translated), **problems} or _deeper(translated))
     return translated
+
+
+def checked_for_elsewhere(config: Config, translator: Translator) -> Config:
+    """The same, with the fields that are for the command line alone.
+
+    Raises:
+        ConfigError: Something is wrong.
+    """
+    here, aside = apart(config)
+    translated = checked(here, translator)
+    if aside:
+        translated = {**translated, "execution": {**translated["execution"], **aside}}
+        _refuse(_schema(translated))
+    return translated
+
+
+def _refuse(found: dict[str, str]) -> None:
+    if found:
+        raise Refusal(422, "; ".join(f"{field}: {text}" for field, text in found.items()), found)
 
 
 def impossible(entry: Entry | None, images: int) -> dict[str, str]:

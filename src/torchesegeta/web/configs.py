@@ -13,7 +13,6 @@ from torchesegeta.config import RunConfig
 from torchesegeta.errors import InputError
 from torchesegeta.inputs import check_size
 from torchesegeta.store import slug
-from torchesegeta.web.answers import Imported
 from torchesegeta.web.catalogue import Catalogue, Entry
 from torchesegeta.web.places import UPLOAD, Places
 from torchesegeta.web.refusals import Refusal
@@ -22,11 +21,15 @@ Config = dict[str, Any]
 """A config as JSON: the browser's, or the command line's."""
 EXECUTION = ("devices", "workers_per_device", "timeout_s", "chunk_size")
 """Fields of `execution` that the browser may set."""
+ELSEWHERE = ("scratch", "executor", "shard")
+"""Fields of `execution` that a loaded config keeps for the command line; runs of the server have none of them."""
+LOCAL = {"kind": "local"}
+"""The executor that runs of the server have."""
 OWN = ("preprocess",)
 """Fields that come from the catalogue alone."""
 FIELDS = (
     *("model", "images", "target", "layers", "methods", "patches", "precision", "agreement", "seed", "channels"),
-    *("convention", "execution", "evaluation", "notes", "output"),
+    *("figures", "convention", "execution", "evaluation", "notes", "output"),
 )
 """Fields that the browser may set; others could name files."""
 MODEL = ("catalogue", "checkpoint")
@@ -151,9 +154,12 @@ class Translator:
     def _execution(self, result: Config, problems: dict[str, str]) -> None:
         execution = result.get("execution")
         if isinstance(execution, Mapping):
-            for key in execution:
-                if key not in EXECUTION:
-                    problems[f"execution.{key}"] = "this cannot be set here"
+            for key in (key for key in execution if key not in EXECUTION and execution[key] != LOCAL):
+                problems[f"execution.{key}"] = (
+                    "this is for the command line: download the config, or leave it out"
+                    if key in ELSEWHERE
+                    else "this cannot be set here"
+                )
             result["execution"] = {key: value for key, value in execution.items() if key in EXECUTION}
 
     def _output(self, result: Config, problems: dict[str, str]) -> None:
@@ -178,50 +184,14 @@ class Translator:
             return None
         return path
 
-    def take_in(self, config: Config) -> Imported:
-        """A config of the command line as one of the browser; what cannot be had here is left out and named."""
-        problems: list[str] = []
-        result = {key: value for key, value in config.items() if key not in (*OWN, "model", "images", "notes")}
-        result["model"] = self._model_back(config.get("model"), problems)
-        result["images"] = self._images_back(config.get("images"), problems)
-        if isinstance(config.get("output"), str):
-            result["output"] = Path(config["output"]).name
-        return Imported(config=result, problems=problems)
 
-    def _model_back(self, model: Any, problems: list[str]) -> Config:
-        if isinstance(model, Mapping):
-            if "catalogue" in model:
-                return dict(model)
-            for entry in self.catalogue.entries:
-                about = entry.model.model_dump(mode="json", exclude_defaults=True)
-                if all(about.get(key) == model.get(key) for key in ("factory", "arguments", "program")):
-                    if model.get("checkpoint") != about.get("checkpoint"):
-                        problems.append(f"the weights {model.get('checkpoint')!r} are not here; upload them")
-                    return {"catalogue": entry.id}
-        problems.append("its model is not in this catalogue; choose one")
-        return {}
-
-    def _images_back(self, images: Any, problems: list[str]) -> list[Config]:
-        found = []
-        for image in images if isinstance(images, list) else []:
-            paths = image.get("path") if isinstance(image, Mapping) else None
-            paths = [paths] if isinstance(paths, str) else paths
-            refs = [self._ref(path) for path in paths] if isinstance(paths, list) else [None]
-            if None in refs:
-                problems.append(f"the image {paths!r} is in no folder that is served; choose or upload it")
-                continue
-            label = self._ref(image.get("label"))
-            found.append({"path": refs, "name": image.get("name"), **({"label": label} if label else {})})
-        return found
-
-    def _ref(self, path: Any) -> str | None:
-        if not isinstance(path, str) or "\0" in path:
-            return None
-        try:
-            self.places.path(path)
-        except Refusal:
-            return self.places.ref(Path(path))
-        return path
+def apart(config: Config) -> tuple[Config, Config]:
+    """A config without those fields of `execution` that are for the command line alone, and these."""
+    execution = config.get("execution")
+    if not isinstance(execution, Mapping):
+        return config, {}
+    own = {key: value for key, value in execution.items() if key not in ELSEWHERE}
+    return {**config, "execution": own}, {key: execution[key] for key in execution if key in ELSEWHERE}
 
 
 def folder_name(name: str) -> str:

@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
 from PIL import Image
+from safetensors.numpy import save_file
 
 import docs.browser
 
@@ -31,22 +33,26 @@ class Unruled(nn.Module):
 MODELS = {
     "volume": ("Two regions in a volume", "Volume", 3, ["outside", "inside"]),
     "picture": ("Two regions in a picture", "Picture", 2, ["outside", "inside"]),
+    "ball": ("A ball in a volume", "Volume", 3, ["outside", "inside"]),
     "unruled": ("A model with odd operations", "Unruled", 3, ["outside", "inside"]),
 }
 EDGE = 48
 
 
 def write(folder: Path) -> None:
-    """A catalogue of three small models, a volume of 48³ and a colour picture of 48 × 64."""
+    """A catalogue of four small models, volumes of 48³ and 12 × 14 × 16, a colour picture of 48 × 64."""
     (folder / "images").mkdir()
     (folder / "runs").mkdir()
     (folder / "nets.py").write_text(NETS, encoding="utf-8")
+    save_file(_ball_weights(), folder / "ball.safetensors")
     (folder / "models.json").write_text(json.dumps({"models": [_model(key) for key in MODELS]}), encoding="utf-8")
     axis = np.linspace(-1, 1, EDGE)
     x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")
     ball = np.exp(-4 * ((x - 0.2) ** 2 + y**2 + (z + 0.1) ** 2)).astype(np.float32)
     affine = np.diag([2.0, 2.0, 2.0, 1.0])
     nibabel.save(nibabel.Nifti1Image(ball, affine), folder / "images" / "ball.nii.gz")
+    nibabel.save(nibabel.Nifti1Image((ball > 0.5).astype(np.uint8), affine), folder / "images" / "inside.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(ball[12:36:2, 12:40:2, 12:44:2], affine), folder / "images" / "small.nii.gz")
     rows, columns = np.meshgrid(np.linspace(0, 255, 48), np.linspace(0, 255, 64), indexing="ij")
     colours = np.stack([rows, columns, 255 - rows], -1).astype(np.uint8)
     Image.fromarray(colours).save(folder / "images" / "colours.png")
@@ -57,12 +63,29 @@ def _model(key: str) -> dict[str, object]:
     return {
         "id": key,
         "name": name,
-        "summary": "Random weights: for tests.",
+        "summary": "For tests.",
         "spatial_dims": dims,
         "channels": 1 if dims == 3 else 3,
         "task": "segmentation",
-        "model": {"factory": f"nets.py:{factory}", "activation": "softmax", "class_names": classes},
+        "accepts_checkpoint": key == "volume",
+        "model": {
+            "factory": f"nets.py:{factory}",
+            "activation": "softmax",
+            "class_names": classes,
+            **({"checkpoint": "ball.safetensors"} if key == "ball" else {}),
+        },
     }
+
+
+def _ball_weights() -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+    """Weights with which `Volume` finds what is brighter than a half."""
+    shapes = {"0.weight": (4, 1, 3, 3, 3), "0.bias": (4,), "2.weight": (2, 4, 3, 3, 3), "2.bias": (2,)}
+    random = np.random.default_rng(0)
+    weights = {name: random.normal(0, 0.01, shape).astype(np.float32) for name, shape in shapes.items()}
+    weights["0.weight"][0, 0, 1, 1, 1] = 1
+    weights["2.weight"][1, 0, 1, 1, 1] = 10
+    weights["2.bias"][1] = -5
+    return weights
 
 
 @contextmanager

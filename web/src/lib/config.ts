@@ -1,35 +1,53 @@
 import type { Config, ModelInfo } from './api/types';
-import { written, read } from './state/entries';
-import { FRESH, type Choices } from './state/draft.svelte';
+import { keptIn, keptOf, keptOutside } from './kept';
+import { read, written, type Written } from './state/entries';
+import { FRESH, type ChosenImage, type Choices } from './state/draft.svelte';
 
 /** The choices as a config for the server; fields that keep their default are left out. */
 export function configOf(choices: Choices): Config {
-  const { patches } = choices;
+  const { kept } = choices;
   return {
+    ...keptOutside(kept),
     model: { catalogue: choices.model, ...(choices.checkpoint ? { checkpoint: choices.checkpoint } : {}) },
-    images: choices.images.map(({ ref, name, label }) => ({
-      path: [ref],
-      name,
-      ...(label ? { label } : {}),
-    })),
+    images: choices.images.map(imageOf),
     target: choices.target,
     ...(choices.layers.length ? { layers: choices.layers } : {}),
     methods: written(choices.entries),
     ...evaluated(choices),
-    ...(patches.on
-      ? { patches: { size: numbers(patches.size), overlap: numbers(patches.overlap), blend: patches.blend } }
-      : {}),
+    ...inPieces(choices),
     ...(choices.precision !== 'float32' ? { precision: choices.precision } : {}),
     seed: Number(choices.seed) || 0,
-    execution: { devices: [choices.device] },
+    execution: { ...keptIn(kept, 'execution'), devices: choices.device.split(SEVERAL) },
     output: choices.output || suggestedName(choices),
   };
 }
 
+/** Between the devices of a config that names several. */
+const SEVERAL = ', ';
+
+function imageOf({ ref, channels, name, label }: ChosenImage): Config {
+  return { path: [ref, ...(channels ?? [])], ...(name ? { name } : {}), ...(label ? { label } : {}) };
+}
+
 /** The checks of the maps, where any are wanted. */
-function evaluated({ metrics, verdict }: Choices): Config {
-  if (!metrics.length && !verdict) return {};
-  return { evaluation: { ...(metrics.length ? { metrics } : {}), ...(verdict ? { verdict } : {}) } };
+function evaluated({ metrics, verdict, kept }: Choices): Config {
+  const evaluation = {
+    ...keptIn(kept, 'evaluation'),
+    ...(metrics.length ? { metrics } : {}),
+    ...(verdict ? { verdict } : {}),
+  };
+  return Object.keys(evaluation).length ? { evaluation } : {};
+}
+
+function inPieces({ patches, kept }: Choices): Config {
+  if (!patches.on) return {};
+  const [size, overlap] = [numbers(patches.size), numbers(patches.overlap)];
+  const own = {
+    ...(size === '' ? {} : { size }),
+    ...(overlap === '' ? {} : { overlap }),
+    blend: patches.blend,
+  };
+  return { patches: { ...keptIn(kept, 'patches'), ...own } };
 }
 
 /** "64" as a number, "64, 64, 32" as a list; what is neither is left for the server to refuse. */
@@ -42,9 +60,14 @@ function numbers(text: string): number | number[] | string {
   return values.length === 1 ? values[0]! : values;
 }
 
+/** What an image is called: without a name of its own, as its file is. */
+export function nameOf({ ref, name }: ChosenImage): string {
+  return name || (ref.split('/').pop() ?? ref).replace(/\.(nii(\.gz)?|png|jpe?g|tiff?|npy)$/i, '');
+}
+
 /** A name for the run: the first image and the model. */
 export function suggestedName(choices: Choices): string {
-  const image = choices.images[0]?.name ?? 'run';
+  const image = choices.images[0] ? nameOf(choices.images[0]) : 'run';
   return `${image} ${choices.model}`
     .trim()
     .toLowerCase()
@@ -59,15 +82,15 @@ export function choicesOf(config: Config): Choices {
       images?: { path: string | string[]; name?: string; label?: string }[];
       target?: Record<string, unknown>;
       layers?: string[];
-      methods?: (string | Record<string, unknown>)[];
+      methods?: Written[];
       evaluation?: {
-        metrics?: (string | { name: string })[];
+        metrics?: Written[];
         verdict?: Record<string, number> | null;
       };
       patches?: { size?: unknown; overlap?: unknown; blend?: 'constant' | 'gaussian' };
       precision?: string;
       seed?: number;
-      execution?: { devices?: string[] };
+      execution?: { devices?: string | string[] };
       output?: string;
     };
   return {
@@ -75,31 +98,37 @@ export function choicesOf(config: Config): Choices {
     model: model?.catalogue ?? '',
     checkpoint: model?.checkpoint ?? null,
     images: (images ?? []).map((one) => {
-      const ref = typeof one.path === 'string' ? one.path : (one.path[0] ?? '');
-      return { ref, name: one.name ?? ref, label: one.label ?? null };
+      const [ref = '', ...channels] = typeof one.path === 'string' ? [one.path] : one.path;
+      return {
+        ref,
+        name: one.name ?? '',
+        label: one.label ?? null,
+        ...(channels.length ? { channels } : {}),
+      };
     }),
     target: target ?? { kind: 'class' },
     layers: layers ?? [],
     entries: read(methods ?? []),
-    metrics: (evaluation?.metrics ?? []).map((one) => (typeof one === 'string' ? one : one.name)),
+    metrics: evaluation?.metrics ?? [],
     verdict: evaluation?.verdict ?? null,
-    device: execution?.devices?.[0] ?? 'cpu',
+    device: [execution?.devices ?? 'cpu'].flat().join(SEVERAL),
     precision: precision ?? 'float32',
     patches: patches
       ? {
           on: true,
-          size: text(patches.size, FRESH.patches.size),
-          overlap: text(patches.overlap, FRESH.patches.overlap),
+          size: text(patches.size),
+          overlap: text(patches.overlap),
           blend: patches.blend ?? 'constant',
         }
       : structuredClone(FRESH.patches),
     seed: String(seed ?? 0),
     output: output ?? '',
+    kept: keptOf(config),
   };
 }
 
-function text(value: unknown, usual: string): string {
-  if (value === undefined || value === null) return usual;
+function text(value: unknown): string {
+  if (value === undefined || value === null) return '';
   return Array.isArray(value) ? value.join(', ') : String(value);
 }
 

@@ -43,14 +43,10 @@ export function kindsFor(model: ModelInfo): TargetKind[] {
   ];
 }
 
-/** The class names of a target, as a list. */
-export function chosenClasses(target: Target): string[] {
-  const given = target.classes ?? target.class;
-  return Array.isArray(given)
-    ? given.map(String)
-    : given === undefined || given === null
-      ? []
-      : [String(given)];
+/** The class names of a target, as a list; a config may have numbers in their place. */
+export function chosenClasses(target: Target, names: string[]): string[] {
+  const given = [target.classes ?? target.class ?? []].flat();
+  return given.map((one) => (typeof one === 'number' ? (names[one] ?? String(one)) : String(one)));
 }
 
 /** The target with other classes; none means that the model decides. */
@@ -59,9 +55,38 @@ export function withClasses(target: Target, classes: string[]): Target {
   return classes.length ? { ...others, classes } : others;
 }
 
+/** What was pointed at in an image: one voxel, or from one to another, by their places in the model's array. */
+export interface Pick {
+  from: number[];
+  to: number[];
+  /** The array's spatial shape. */
+  shape: number[];
+}
+
+/** A box from a pick: what it spans along an axis, and `half` voxels to both sides where it is one voxel wide. */
+export function boxOf({ from, to, shape }: Pick, half: number): [number, number][] {
+  return from.map((start, axis) => {
+    const [low, high] = [Math.min(start, to[axis]!), Math.max(start, to[axis]!)];
+    const margin = low === high ? half : 0;
+    return [Math.max(0, low - margin), Math.min(shape[axis]!, high + margin + 1)];
+  });
+}
+
+/** The place of a region, by its field in the target. */
+export function placeOf(target: Target): 'largest' | 'component' | 'voxel' | 'box' | 'mask' {
+  if (target.component === 'largest') return 'largest';
+  return (['component', 'voxel', 'box', 'mask'] as const).find((key) => key in target) ?? 'largest';
+}
+
+/** The target at another place. */
+export function withPlace(target: Target, place: string, where: unknown): Target {
+  const { component: _c, voxel: _v, box: _b, mask: _m, ...others } = target;
+  return place === 'largest' ? { ...others, component: 'largest' } : { ...others, [place]: where };
+}
+
 /** Another kind of target; what both have in common is kept. */
 export function withKind(kind: string, target: Target, model: ModelInfo): Target {
-  const classes = chosenClasses(target);
+  const classes = chosenClasses(target, model.classes);
   const score = target.score === undefined || kind === 'threshold' ? {} : { score: target.score };
   if (kind === 'region')
     return { kind, class: classes[0] ?? model.classes.at(-1) ?? 0, component: 'largest', ...score };

@@ -10,6 +10,7 @@ export interface Scene {
   window: [number, number];
   label: Volume | null;
   prediction: Volume | null;
+  place: Volume | null;
   map: Volume | null;
   reach: number;
   signed: boolean;
@@ -41,10 +42,11 @@ function memo(cache: WeakMap<Volume, Volume>, key: Volume, make: (volume: Volume
 
 /** Fetch what a tile shows. A label or prediction that cannot be had leaves its place empty. */
 export async function loadScene(subject: Subject, item: MapItem | undefined): Promise<Scene> {
-  const [image, label, prediction, map] = await Promise.all([
+  const [image, label, prediction, place, map] = await Promise.all([
     subject.image.load(),
     subject.label?.load().catch(() => null) ?? null,
     subject.prediction?.load().catch(() => null) ?? null,
+    subject.place?.load() ?? null,
     item?.source.load() ?? null,
   ]);
   const drawn = map && upright(summed(map));
@@ -53,6 +55,7 @@ export async function loadScene(subject: Subject, item: MapItem | undefined): Pr
     window: windowOf(image.data),
     label: label && outlined(upright(label), item?.targetClass ?? null),
     prediction: prediction && outlined(upright(prediction), item?.targetClass ?? null),
+    place: place && outlined(upright(place), null),
     map: drawn,
     reach: drawn ? reachOf(drawn.data) : 1,
     signed: drawn ? hasNegative(drawn.data) : false,

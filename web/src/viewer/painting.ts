@@ -1,4 +1,4 @@
-import { LABEL, PREDICTION } from '../lib/volume/marks';
+import { LABEL, PLACE, PREDICTION } from '../lib/volume/marks';
 import type { Painting } from '../lib/volume/paint';
 import type { View } from '../lib/viewer/view.svelte';
 import type { Scene } from './loaded.svelte';
@@ -12,11 +12,13 @@ export interface Planes {
   map: Plane | null;
   prediction: () => Plane | null;
   label: () => Plane | null;
+  place: () => Plane | null;
 }
 
 /** The painting of a plane as the view asks for it. */
 export function paintingOf(scene: Scene, view: View, reach: number, planes: Planes): Painting {
   const prediction = view.prediction ? planes.prediction() : null;
+  const place = planes.place();
   const label = view.label ? planes.label() : null;
   return {
     base: planes.base,
@@ -29,6 +31,7 @@ export function paintingOf(scene: Scene, view: View, reach: number, planes: Plan
     opacity: view.opacity,
     outlines: [
       ...(prediction ? [{ plane: prediction, colour: PREDICTION }] : []),
+      ...(place ? [{ plane: place, colour: PLACE }] : []),
       ...(label ? [{ plane: label, colour: LABEL }] : []),
     ],
   };

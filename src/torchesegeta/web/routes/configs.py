@@ -8,8 +8,9 @@ from anyio import to_thread
 from fastapi import APIRouter, Body, Request, Response
 
 from torchesegeta.web.answers import Exported, Imported, Validation
-from torchesegeta.web.checks import checked, validate
+from torchesegeta.web.checks import checked, checked_for_elsewhere, validate
 from torchesegeta.web.configs import Config
+from torchesegeta.web.loading import load
 from torchesegeta.web.refusals import Refusal
 from torchesegeta.web.routes.images import packed
 from torchesegeta.web.script import export
@@ -49,10 +50,10 @@ async def predict(config: Given, server: Here, request: Request) -> Response | d
 @router.post("/export")
 def exported(config: Given, server: Here) -> Exported:
     """The config for the command line, the command, and the same in Python."""
-    return export(checked(config, server.translator))
+    return export(checked_for_elsewhere(config, server.translator))
 
 
 @router.post("/import")
 def imported(config: Given, server: Here) -> Imported:
     """A config of the command line, as the page has them."""
-    return server.translator.take_in(config)
+    return load(config, server.catalogue, server.translator.places)

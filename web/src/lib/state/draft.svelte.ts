@@ -1,10 +1,14 @@
-import { read, withValue, written, type Entry, entry } from './entries';
+import type { Config } from '../api/types';
+import { read, withValue, written, type Entry, type Written, entry } from './entries';
 
 export interface ChosenImage {
   /** The server's name of the file. */
   ref: string;
+  /** Empty where the file's own name does. */
   name: string;
   label: string | null;
+  /** The files of further channels. */
+  channels?: string[];
 }
 
 export interface PatchChoice {
@@ -22,15 +26,18 @@ export interface Choices {
   target: Record<string, unknown>;
   layers: string[];
   entries: Entry[];
-  /** Checks of the maps, by name. */
-  metrics: string[];
+  /** Checks of the maps. */
+  metrics: Written[];
   /** Thresholds of a verdict on each method: none for the usual ones; null where no verdict is wanted. */
   verdict: Record<string, number> | null;
+  /** Or several, as a loaded config may have them, with commas between. */
   device: string;
   precision: string;
   patches: PatchChoice;
   seed: string;
   output: string;
+  /** What a loaded config says that has no control on the pages. */
+  kept: Config;
 }
 
 export const FRESH: Choices = {
@@ -47,6 +54,7 @@ export const FRESH: Choices = {
   patches: { on: false, size: '64', overlap: '0.25', blend: 'gaussian' },
   seed: '0',
   output: '',
+  kept: {},
 };
 
 const KEY = 'esegeta-draft';
@@ -101,12 +109,12 @@ export class Draft {
     );
   }
 
-  setMethods(methods: (string | Record<string, unknown>)[]): void {
+  setMethods(methods: Written[]): void {
     this.choices.entries = read(methods);
     this.typed = {};
   }
 
-  get methods(): (string | Record<string, unknown>)[] {
+  get methods(): Written[] {
     return written(this.choices.entries);
   }
 

@@ -8,7 +8,13 @@ export interface Entry {
   values: Record<string, unknown>;
 }
 
-type Written = string | Record<string, unknown>;
+/** A method or check as a config has it: its name, or its name with parameters. */
+export type Written = string | Record<string, unknown>;
+
+/** The name of a method or check. */
+export function named(one: Written): string {
+  return typeof one === 'string' ? one : String(one.name);
+}
 
 let counter = 0;
 

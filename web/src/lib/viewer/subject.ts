@@ -36,6 +36,8 @@ export interface Subject {
   image: Source;
   label: Source | null;
   prediction: Source | null;
+  /** A place that is chosen: 1 inside, 0 outside. */
+  place?: Source | null;
 }
 
 /** A source that fetches once; a failed attempt may be repeated. */

@@ -89,6 +89,30 @@ export function withData(volume: Volume, data: Float32Array): Volume {
   return { ...volume, channels: 1, data };
 }
 
+/** A voxel of a volume as it lies in the model's array, whose flat pictures count rows first. */
+export function asArray([x, y, z]: number[], volume: Volume): number[] {
+  return isFlat(volume) ? [y!, x!] : [x!, y!, z!];
+}
+
+/** The voxel at a place of the model's array. */
+export function asVoxel(place: number[], volume: Volume): [number, number, number] {
+  const [x, y, z] = isFlat(volume) ? [place[1], place[0], 0] : place;
+  return [x!, y!, z!];
+}
+
+/** 1 inside a box of the model's array, 0 outside; sides are the first voxel and the one after the last. */
+export function inside(volume: Volume, sides: [number, number][]): Volume {
+  const [x, y, z = [0, 1]] = isFlat(volume) ? [sides[1]!, sides[0]!] : sides;
+  const [width, height, depth] = volume.shape;
+  const data = new Float32Array(width * height * depth);
+  for (let k = z[0]; k < Math.min(depth, z[1]); k++)
+    for (let j = y![0]; j < Math.min(height, y![1]); j++) {
+      const row = (k * height + j) * width;
+      data.fill(1, row + x![0], row + Math.max(x![0], Math.min(width, x![1])));
+    }
+  return withData(volume, data);
+}
+
 /** Channels added up; one channel is itself. */
 export function summed(volume: Volume): Volume {
   if (volume.channels === 1) return volume;
