@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmarks.table import Row
 from benchmarks.timing import ratio_of
@@ -64,7 +65,7 @@ def worker_rows(pairs: int, quick: bool) -> Iterator[Row]:
     """Small pictures, whose maps take as long to draw and to write as to compute."""
     os.environ["OMP_NUM_THREADS"] = "1"  # of the fork server, which starts now: a worker leaves the other cores idle
     images, pairs = (2, 1) if quick else (16, min(pairs, 5))
-    runs = [(_run(images, 1), _run(images, 2)) for _ in range(pairs)]
+    runs = [(_run(images, 1, "cpu"), _run(images, 2, "cpu")) for _ in range(pairs)]
     shares = [one.waiting / one.working for one, _ in runs]
     long = runs[0][0]
     name = f"waiting for the next job, of {long.jobs} jobs in {long.working:.0f} s"
@@ -79,10 +80,21 @@ def worker_rows(pairs: int, quick: bool) -> Iterator[Row]:
     yield Row(
         "from the start to the first job", "", f"{np.median(ready):.1f} s", f"{ready[0]:.1f}–{ready[-1]:.1f}", "", None
     )
+    if torch.cuda.is_available():
+        yield from _rows_on_a_gpu(images, pairs)
 
 
-def _run(images: int, workers: int) -> Times:
-    """Run a config of that many images."""
+def _rows_on_a_gpu(images: int, pairs: int) -> Iterator[Row]:
+    """Workers that share a GPU; without an aim: how much of it one leaves idle depends on the network."""
+    for workers in (2, 4):
+        times = [(_run(images, 1, "cuda:0").working, _run(images, workers, "cuda:0").working) for _ in range(pairs)]
+        ratio = ratio_of(times)
+        figure, spread = f"{ratio.median:.2f} × as fast", f"{ratio.low:.2f}–{ratio.high:.2f}"
+        yield Row(f"{workers} workers on a GPU", "one worker on it", figure, spread, "", None)
+
+
+def _run(images: int, workers: int, device: str) -> Times:
+    """Run a config of that many images, with that many workers on a device."""
     with tempfile.TemporaryDirectory() as folder:
         for number in range(images):
             np.save(Path(folder) / f"{number}.npy", np.random.default_rng(number).random((1, 96, 96), dtype=np.float32))
@@ -92,7 +104,7 @@ def _run(images: int, workers: int) -> Times:
             "images": [{"path": f"{number}.npy"} for number in range(images)],
             "target": {"kind": "multiclass"},
             "methods": METHODS,
-            "execution": {"workers_per_device": workers},
+            "execution": {"devices": [device], "workers_per_device": workers},
             "output": "run",
         }
         path = Path(folder) / "config.json"
