@@ -64,7 +64,7 @@ def test_curves_have_a_panel_per_figure_and_a_line_per_method() -> None:
     figure = draw_curves(panels, ["original", "head", "stem"], title="Cascading randomisation")
     lines = [len(axes.lines) for axes in figure.axes if axes.axison]
     assert lines == [3, 2], "with a line at 0"
-    assert {"SSIM", "hog", "a", "b"} <= set(words(figure))
+    assert {"SSIM", "HOG", "a", "b"} <= set(words(figure))
     first = np.asarray(next(axes for axes in figure.axes if axes.axison).lines[0].get_ydata())
     assert np.isnan(first[-1]) and first[1] == 0.5
 

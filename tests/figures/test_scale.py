@@ -12,10 +12,12 @@ from torchesegeta.figures.style import COLD, DARK, PAPER, WARM
 from .support import noise
 
 
+@pytest.mark.parametrize("high", [2.0, 0.0])
 @pytest.mark.parametrize("signed", [True, False])
-def test_where_the_map_is_zero_the_image_is_untouched(signed: bool) -> None:
+def test_where_the_map_is_zero_the_image_is_untouched(signed: bool, high: float) -> None:
+    """Also where all of it is zero, so that its own scale has no width."""
     ground = np.linspace(0, 1, 20).reshape(4, 5)
-    blended = Scale(-2.0 if signed else 0.0, 2.0, signed).blend(ground, np.zeros((4, 5)))
+    blended = Scale(-high if signed else 0.0, high, signed).blend(ground, np.zeros((4, 5)))
     assert np.abs(blended - 255 * ground[..., None]).max() <= 1.5
 
 

@@ -83,7 +83,9 @@ def test_the_model_is_as_it_was_whatever_happens(
 ) -> None:
     """Bit for bit, buffers and modes too, where the cascade ends, fails in its second step, or is interrupted there."""
     net, x = Segmenter().train(), image()
-    net.norm.load_state_dict({"running_mean": torch.rand(4), "running_var": 1 + torch.rand(4)}, strict=False)
+    net.norm.load_state_dict(
+        {"running_mean": torch.linspace(-0.1, 0.1, 4), "running_var": torch.linspace(1, 2, 4)}, strict=False
+    )
     frozen = dict(net.named_parameters())["head.bias"].requires_grad_(False)
     maps = te.explain(net, x, ["saliency", "guided_backprop"], target=1, precision=precision)
     before, tensors = copy.deepcopy(net.state_dict()), [p.data_ptr() for p in net.parameters()]
@@ -146,8 +148,10 @@ def test_a_cascade_of_five_methods_costs_the_sweeps_of_one() -> None:
 
 
 def test_ten_methods_over_ten_layers_cost_ten_sweeps() -> None:
-    layers = [part for n in range(9) for part in (nn.Conv2d(1 if n == 0 else 2, 2, 3, padding=1), nn.Tanh())]
-    net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 3)).eval()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)  # of some weights a CAM is zero everywhere, and there is nothing to judge
+        layers = [part for n in range(9) for part in (nn.Conv2d(1 if n == 0 else 2, 2, 3, padding=1), nn.Tanh())]
+        net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 3)).eval()
     more = ["layer_gradient_x_activation", "linear_approximation", "layer_gradcam", "layer_cam", "xgrad_cam"]
     maps = te.explain(net, image(), [*GRADIENTS, *more], target=1, layers="4")
     found = te.evaluate(net, image(), maps, "cascading_randomisation")
@@ -173,6 +177,43 @@ def test_a_method_that_ignores_the_weights_is_caught(edges: str) -> None:
     blind, honest = te.evaluate(net, x, maps, "cascading_randomisation")
     assert blind.value == 1 and all(value == 1 for curve in blind.curves.values() for value in curve)
     assert honest.value is not None and honest.value < 0.6
+
+
+class Shut(nn.Module):
+    """Guided backpropagation is zero everywhere behind negative weights, as half of those drawn anew are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.head = nn.Conv2d(1, 2, 1), nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(torch.relu(self.second(torch.relu(self.first(x))))).mean((2, 3))
+        return logits
+
+
+def test_a_map_that_vanishes_is_neither_like_nor_unlike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is the same everywhere has no similarity, not that of an empty picture; and it is said at which steps."""
+
+    def drawn(module: nn.Module, fresh: Any, key: str, known: set[int]) -> None:
+        with torch.no_grad():
+            for p in module._parameters.values():
+                if p is not None:
+                    p.copy_(p - 9 if key.endswith("second") else 1.1 * p + 0.01)
+
+    net, x = Shut().eval(), image().abs()
+    for p in net.parameters():
+        nn.init.uniform_(p, 0.5, 1, generator=torch.Generator().manual_seed(p.numel()))
+    with torch.no_grad():
+        dict(net.first.named_parameters())["bias"].copy_(torch.tensor([-0.3, -0.8]))
+    maps = te.explain(net, x, ["guided_backprop"], target=1)
+    monkeypatch.setattr("torchesegeta.sweeps.cascade.randomise", drawn)
+    (score,) = te.evaluate(net, x, maps, "cascading_randomisation")
+    assert score.steps == ("original", "head", "second", "first")
+    for curve in score.curves.values():
+        assert curve[1] > 0.5 and all(math.isnan(value) for value in curve[2:])
+    assert not any(name.endswith("_last") for name in score.measures)
+    assert score.warnings[-1].startswith("at 2 of 3 steps (second, first) the map is the same everywhere")
+    assert all(math.isnan(v) for v in similarities(maps[0].values, torch.zeros(1, *SIZES[2])).values())  # type: ignore[arg-type]
 
 
 def test_any_metric_runs_over_the_cascade() -> None:

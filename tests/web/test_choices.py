@@ -40,7 +40,8 @@ def test_the_catalogue_tells_no_paths(client: TestClient, shared: Project) -> No
 def test_methods_and_presets(client: TestClient) -> None:
     answer = client.get("/api/methods").json()
     assert {method["name"] for method in answer["methods"]} == set(te.methods())
-    assert "infidelity" in {metric["name"] for metric in answer["metrics"]}
+    fields = {metric["name"]: set(metric["schema"]["properties"]) for metric in answer["metrics"]}
+    assert fields == {name: set(metric.model_fields) for name, metric in te.metrics().items()}
     for preset in answer["presets"]:
         names = [one if isinstance(one, str) else one["name"] for one in preset["methods"]]
         assert names

@@ -84,7 +84,7 @@ def cascade_strip(
     for column, name in enumerate(names):
         left = MARGIN + NAME + column * (width + GAP)
         text = "\n".join(name).replace(". ", ".")
-        page.text(left, heading.height + above - 0.04, text, va="bottom", linespacing=1.1)
+        page.text(left, heading.height + above - 0.06, text, va="baseline", linespacing=1.1)
     for number, row in enumerate(rows):
         top = heading.height + above + number * (height + line + GAP)
         lines = wrap(row.name, NAME - 0.1, style.text_size, 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 BEFORE, REACHED = "_before", "_reached"
-ABBREVIATIONS = {"ssim": "SSIM"}
+ABBREVIATIONS = {"ssim": "SSIM", "hog": "HOG"}
 
 
 def told(measures: Mapping[str, float | None]) -> dict[str, tuple[float, ...]]:

@@ -58,8 +58,9 @@ class Scale:
         Returns:
             (rows, columns, 3), uint8; where the map is 0 the image is untouched.
         """
-        width = self.high - self.low or 1.0
-        share = np.clip((values - self.low) / width, 0, 1)
+        nothing = 0.5 if self.signed else 0.0
+        width = self.high - self.low
+        share = np.clip((values - self.low) / width, 0, 1) if width else np.full(values.shape, nothing)
         index = (share * (STEPS - 1) + 0.5).astype(np.intp)
         colours, rest = self._palette
         grey = background if background.ndim == 3 else background[..., None]

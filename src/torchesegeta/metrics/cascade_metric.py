@@ -76,10 +76,23 @@ class Similarities(Reading):
         for name, curve in self.curves.items():
             known = [value for value in curve[1:] if np.isfinite(value)]
             if known:
-                measures |= {name: float(np.mean(known)), f"{name}_last": curve[-1]}
+                measures[name] = float(np.mean(known))
+            if np.isfinite(curve[-1]):
+                measures[f"{name}_last"] = curve[-1]
         if VALUE not in measures:
             raise IncompatibleError("the maps of the random models are the same everywhere: they have no ranks")
         value, empty = measures.pop(VALUE), float(np.mean(self.empty))
         arrays = {name: torch.stack([view[name] for view in self.shown]) for name in self.shown[0]}
         measures["both_zero"] = empty
-        return Measurement(value, measures, tuple(self.steps), self.curves, cautions(empty), arrays)
+        warnings = (*cautions(empty), *self._untold())
+        return Measurement(value, measures, tuple(self.steps), self.curves, warnings, arrays)
+
+    def _untold(self) -> tuple[str, ...]:
+        """That some steps have no similarity."""
+        lost = [step for step, value in zip(self.steps, self.curves[VALUE], strict=True) if not np.isfinite(value)]
+        if not lost:
+            return ()
+        return (
+            f"at {len(lost)} of {len(self.steps) - 1} steps ({', '.join(lost)}) the map is the same everywhere, so how "
+            "alike it is cannot be told; means are over the others",
+        )

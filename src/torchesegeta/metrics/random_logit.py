@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from math import isnan
+
 from pydantic import Field
 from torch import Tensor
 
+from torchesegeta.errors import IncompatibleError
 from torchesegeta.metrics.base import Case, Measurement, Reading, RepeatMetric
 from torchesegeta.metrics.registry import register
 from torchesegeta.metrics.similarity import both_zero, cautions, similarities
@@ -47,6 +50,8 @@ class _Alike(Reading):
         self.found, self.empty = similarities(self.values, values), both_zero(self.values, values)
 
     def measurement(self) -> Measurement:
+        if isnan(self.found["ssim_inside"]):
+            raise IncompatibleError("the maps are narrower than 3 voxels, or that of the other class says nothing")
         others = {name: value for name, value in self.found.items() if name != "ssim_inside"}
         return Measurement(
             self.found["ssim_inside"], {**others, "both_zero": self.empty}, warnings=cautions(self.empty)

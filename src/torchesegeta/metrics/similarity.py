@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from torchesegeta.metrics.needs import is_even
 from torchesegeta.precise import rank_correlation
 
 Plane = NDArray[np.float64]
@@ -18,7 +19,9 @@ EMPTY = 0.1
 
 
 def similarities(a: Tensor, b: Tensor) -> dict[str, float]:
-    """Every measure of two maps (C, *spatial): 1 where they are equal, NaN where one cannot be told.
+    """Every measure of two maps (C, *spatial): 1 where they are equal, NaN where it cannot be told.
+
+    A map that is the same everywhere is like no other, and unlike none: nothing can be told.
 
     `ssim`: structural similarity of the maps, each divided by its largest magnitude. `spearman`, `spearman_absolute`:
     rank correlation of the values and of their magnitudes. `…_inside`: the same where either map is not 0; a large
@@ -26,7 +29,8 @@ def similarities(a: Tensor, b: Tensor) -> dict[str, float]:
     of oriented gradients of the magnitudes, summed over channels; in 3D the mean over the three middle slices and the
     three maximum projections.
     """
-    return {name: measure(a, b) for name, measure in MEASURES.items()}
+    told = not any(is_even(float(one.min()), float(one.max())) for one in (a, b))
+    return {name: measure(a, b) if told else float("nan") for name, measure in MEASURES.items()}
 
 
 def ssim(a: Tensor, b: Tensor) -> float:
