@@ -84,7 +84,7 @@ def test_peers_make_as_many_forward_passes() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:Setting")
+@pytest.mark.filterwarnings("ignore:Setting", "ignore:Input Tensor")
 def test_rules_are_timed_on_maps_that_agree() -> None:
     from benchmarks.rules import rule_rows
 

@@ -12,6 +12,7 @@ import torch
 
 from torchesegeta.config import parse_config
 from torchesegeta.plan import Plan, estimate, planned
+from torchesegeta.plan.trial import PATIENCE, Beginning, Enough
 from torchesegeta.precise import run_precisely
 
 FACTOR = 1.5
@@ -63,6 +64,23 @@ def compare(plan: Plan) -> dict[str, tuple[float, float]]:
         seconds = time.perf_counter() - start if twice else max(one.seconds for one in maps)
         found[job.tasks[0].label] = (cost.seconds, seconds)
     return found
+
+
+def test_what_comes_before_the_first_chunk_is_no_part_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    seen = Beginning(whole=False)
+    now[0] = 9.0
+    seen.progress(1, 64)
+    now[0] = 9.5
+    with pytest.raises(Enough):
+        seen.progress(2, 64)
+    assert seen.foreseen == 9 + 63 * 0.5
+    slow = Beginning(whole=False)
+    now[0] += PATIENCE + 1
+    with pytest.raises(Enough):
+        slow.progress(1, 4)
+    assert slow.foreseen == 4 * (PATIENCE + 1)
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from torchesegeta.execute.outcome import Outcome
 
 from .plugins import write
 from .project import Project
+from .test_faults import FAULTY, LIMITED
 from .test_processes import ESEGETA, METHODS, is_alive, resumes, wait_for
 from .test_workers import FEW, assert_same
 
@@ -138,6 +139,21 @@ def test_what_hangs_or_kills_its_process_costs_itself(
     reasons = {m["label"]: m["reason"] for m in project.maps()}
     assert reasons["kills_itself"].startswith("the worker process was killed, as when memory runs out, on ")
     assert not list(project.output.rglob(".part-*"))
+
+
+@pytest.mark.slow
+def test_every_fault_costs_itself(project: Project, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadlines, "GRACE", 1.0)
+    good = ["saliency", "input_x_gradient", {"name": "smoothgrad", "samples": 3}]
+    outcome, _ = run(config(project, cluster, methods=[*good, *LIMITED, *FAULTY], executor={"workers": 2}))
+    assert (outcome.state, outcome.exit_code) == ("finished", 1), outcome
+    found = project.statuses()
+    assert [found.pop(f"a/{name}") for name in ("hangs", "hangs_natively")] == ["timeout", "timeout"]
+    assert {found.pop(f"a/{name}") for name in FAULTY} == {"failed"}
+    assert len(found) == 4 and set(found.values()) == {"ok"}
+    plain = project.config("one.json", output="one", methods=[*good, {"name": "saliency", "label": "patient"}])
+    project.run(plain)
+    assert project.values() == project.values(project.folder / "one")
 
 
 def test_a_run_that_gets_no_place_says_so(project: Project, cluster: Any) -> None:

@@ -105,10 +105,11 @@ def test_a_metric_that_goes_wrong_costs_its_own_scores(faulty: Project) -> None:
 
 
 @pytest.mark.slow
-def test_everything_at_once_with_two_workers(faulty: Project) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_everything_at_once(faulty: Project, workers: int) -> None:
     images = [{"path": "a.nii.gz"}, {"path": "b.nii.gz"}]
     good = ["saliency", "input_x_gradient", {"name": "smoothgrad", "samples": 3}]
-    run(faulty, images=images, methods=[*good, *LIMITED, *FAULTY], execution={"workers_per_device": 2})
+    run(faulty, images=images, methods=[*good, *LIMITED, *FAULTY], execution={"workers_per_device": workers})
     found = faulty.statuses()
     for image in "ab":
         assert {name: found.pop(f"{image}/{name}") for name in ("hangs", "hangs_natively")} == {

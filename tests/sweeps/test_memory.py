@@ -140,6 +140,20 @@ def test_progress_counts_points() -> None:
     assert seen == [(4, 9), (8, 9), (9, 9)]
 
 
+@pytest.mark.parametrize(("sharing", "size"), [(1, 7), (2, 3), (8, 1)])
+def test_the_first_point_on_a_gpu_tells_how_many_fit(monkeypatch: pytest.MonkeyPatch, sharing: int, size: int) -> None:
+    mebi = 2**20
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 50 * mebi)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 150 * mebi)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 150 * mebi)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1100 * mebi, 2000 * mebi))
+    chunks, seen = Chunks(10, torch.device("cuda:1"), sharing=sharing), list[int]()
+    for chunk in chunks.split(1 + 2 * size):
+        chunks.run(chunk, lambda rows: seen.append(len(rows)))
+    assert seen == [1, size, size]
+
+
 def test_chunk_sizes() -> None:
     cpu = torch.device("cpu")
     assert Chunks(10, cpu).size == 8
@@ -156,6 +170,9 @@ def test_chunk_sizes() -> None:
         (MemoryError(), True),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
         (RuntimeError("CUDA error: out of memory"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("Unable to find a valid cuDNN algorithm to run convolution"), True),
+        (RuntimeError("CUDA error: device-side assert triggered"), False),
         (RuntimeError("shapes do not fit"), False),
         (ValueError("out of memory"), False),
     ],

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from torchesegeta.execute.events import Command, Message
 from torchesegeta.execute.log import Level
-from torchesegeta.execute.worker import work
+from torchesegeta.execute.worker import GPU_FAILED, work
 
 PRELOADED = ["torchesegeta.execute.running"]
 """What the fork server imports once, so that a worker starts at once. It imports torch and touches no GPU."""
@@ -115,6 +115,8 @@ class WorkerProcess:
         if code < 0:
             names = {one.value: one.name for one in signal.Signals}
             return f"the worker process died of {names.get(-code, f'signal {-code}')}"
+        if code == GPU_FAILED:
+            return "the worker process ended itself, since the GPU failed in it (see log.txt)"
         return f"the worker process ended by itself, with exit status {code}"
 
     def kill(self) -> None:

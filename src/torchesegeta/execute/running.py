@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from torchesegeta.execute.log import Level, about, logging_to
 from torchesegeta.execute.picture_drawing import draw_pictures
 from torchesegeta.execute.scoring import score_blanks, score_maps, score_tickets
 from torchesegeta.execute.tickets import Blueprint, Ticket
+from torchesegeta.execute.worker import GPU_FAILED
 from torchesegeta.jobs import Job, Task, jobs_for
 from torchesegeta.ledger import AGREEMENT, LOG, Record, check_folder, stamp_of
 from torchesegeta.plan import Plan, PlannedImage, check_config, planned, threads, workers
@@ -163,10 +165,13 @@ class _Worker:
             except StoreError:
                 raise
             except EsegetaError as error:
+                self._end_if_gpu_failed()
                 status = "incompatible" if isinstance(error, IncompatibleError) else "failed"
                 self.tell({"kind": "unusable", "status": status, "text": str(error)})
                 return
             self._run(command, session, drawing)
+            if self.plan.runner.device.type == "cuda" and self.plan.runner.sharing > 1:
+                torch.cuda.empty_cache()  # which the others on that GPU cannot take from this one
             self.tell({"kind": "done"})
 
     def _prepare(self, name: str) -> tuple[Session, Drawing]:
@@ -214,6 +219,8 @@ class _Worker:
         """Judge maps that are there."""
         for label, scores in score_maps(self.plan, command, session, _Progress(self.tell)):
             for score in scores:
+                if score.status == "failed":
+                    self._end_if_gpu_failed()
                 record = describe_score(score)
                 save_score(self.folder, score, record)
                 _log(record)
@@ -234,6 +241,8 @@ class _Worker:
     def _store(self, label: str, maps: Iterator[Attribution], session: Session, drawing: Drawing) -> None:
         kept: list[tuple[Attribution, Record]] = []
         for attribution in maps:
+            if attribution.status == "failed":
+                self._end_if_gpu_failed()
             record = self._save(attribution, session)
             drawing.map(attribution, record)
             if attribution.shows == "map":
@@ -267,6 +276,17 @@ class _Worker:
             attribution.reason = f"the map cannot be stored: {type(error).__name__}: {error}"
             record = describe(attribution)
         return record
+
+    def _end_if_gpu_failed(self) -> None:
+        """End this process if its GPU refuses whatever comes next, as after an invalid access."""
+        device = self.plan.runner.device
+        if device.type != "cuda":
+            return
+        try:
+            torch.cuda.synchronize(device)
+        except RuntimeError:
+            log.exception("the GPU failed, so the worker process ends")
+            os._exit(GPU_FAILED)
 
     def _tell_of_figure(self, record: Record) -> None:
         self.tell({"kind": "record", "record": record})

@@ -17,6 +17,9 @@ from pathlib import Path
 from torchesegeta.execute.events import Command, Message
 from torchesegeta.execute.log import Level
 
+GPU_FAILED = 70
+"""Exit status of a worker that ends itself since its GPU refuses whatever comes next."""
+
 
 def work(
     config: str,

@@ -289,7 +289,9 @@ def _ready(config: RunConfig, worker: int) -> Iterator[tuple[Runner, int | None,
     device = torch_device(workers(config)[worker])
     model, warnings = _load(config)
     with prepared(model, device, config.seed) as ready:
-        runner = Runner(ready, device, config.model.info, config.model.output)
+        runner = Runner(
+            ready, device, config.model.info, config.model.output, sharing=config.execution.workers_per_device
+        )
         yield runner, image_dims(config.patches, model_dims(model)), warnings
 
 

@@ -11,7 +11,9 @@ CPU_VOXELS = 2**18
 """Voxels a chunk may hold on a CPU: beyond that a larger batch is no faster, and its memory is wasted. Below, torch
 takes slow convolutions for small maps that come alone."""
 GPU_SHARE = 0.6
-"""Share of the free GPU memory a chunk may take."""
+"""Share of the free GPU memory a chunk may take; workers on one GPU share that."""
+GPU_SIGNS = ("alloc_failed", "unable to find a valid cudnn algorithm", "unable to find an engine to execute")
+"""What libraries on a GPU say where they get no memory."""
 MOST = 8
 """Most points in a chunk: memory is the same for 10 and for 1,000 points."""
 
@@ -22,8 +24,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory, of a GPU or of the machine, ran out."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and (
-        "out of memory" in str(error).lower() or "can't allocate memory" in str(error).lower()
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        sign in said for sign in ("out of memory", "can't allocate memory", *GPU_SIGNS)
     )
 
 
@@ -36,12 +39,20 @@ class Chunks:
         size: Points at once; None chooses.
         least: Points that a chunk is never halved below.
         room: On a CPU, how many times the usual voxels a chunk may hold.
+        sharing: Workers that share the device.
     """
 
     def __init__(
-        self, voxels: int, device: torch.device, size: int | None = None, *, least: int = 1, room: int = 1
+        self,
+        voxels: int,
+        device: torch.device,
+        size: int | None = None,
+        *,
+        least: int = 1,
+        room: int = 1,
+        sharing: int = 1,
     ) -> None:
-        self.device, self.least = device, least
+        self.device, self.least, self.sharing = device, least, sharing
         self._grow = size is None and device.type == "cuda"
         self.size = size or (1 if device.type == "cuda" else max(1, min(MOST, room * CPU_VOXELS // voxels)))
 
@@ -84,6 +95,7 @@ class Chunks:
         work(chunk)
         used = max(1, torch.cuda.max_memory_allocated(self.device) - before)
         free, _ = torch.cuda.mem_get_info(self.device)
-        self.size = max(1, min(MOST, int(GPU_SHARE * free / used)))
+        kept = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
+        self.size = max(1, min(MOST, int(GPU_SHARE * (free / self.sharing + kept) / used)))
         self._grow = False
         return None

@@ -128,7 +128,7 @@ class PatchRunner(Runner):
     def chunks(self) -> Chunks:
         """A fresh plan of batches of patches."""
         size = 1 if self.takes_single_points else self.chunk_size
-        return Chunks(self.tiling.importance.numel(), self.device, size)
+        return Chunks(self.tiling.importance.numel(), self.device, size, sharing=self.sharing)
 
     def run(self, count: int, work: Any) -> None:
         """Run some patches in batches, smaller ones where memory runs out."""

@@ -47,6 +47,7 @@ class Runner:
         passes: Counts every pass.
         calls: How often each module is called in a pass, once a pass has told.
         writes_input: Whether the model changes its input in place, once a pass has told.
+        sharing: Workers that share the device.
         arithmetic: The number format of its passes.
     """
 
@@ -57,6 +58,7 @@ class Runner:
     passes: Passes = field(default_factory=Passes)
     calls: dict[str, int] = field(default_factory=dict)
     writes_input: bool | None = None
+    sharing: int = 1
     arithmetic: Arithmetic = field(init=False)
 
     def __post_init__(self) -> None:
@@ -142,6 +144,7 @@ def prepared(model: nn.Module, device: torch.device, seed: int) -> Iterator[nn.M
     A compiled model is unwrapped, its compiled parts run as they were written: hooks and rules do not act on compiled
     code. The caller's gradient mode and autocast are of no consequence inside. Weights require no gradient there:
     nothing is kept for one, and what requires a gradient depends on the image, which tells rules what is a weight.
+    On a GPU that device is the current one, which code that says only "cuda" means, and float32 is not TF32.
     """
     inner = getattr(model, "_orig_mod", model)
     modes = [(m, m.training) for m in inner.modules() if hasattr(m, "training")]  # frozen TorchScript has none
@@ -155,6 +158,8 @@ def prepared(model: nn.Module, device: torch.device, seed: int) -> Iterator[nn.M
         torch.enable_grad(),
         torch.autocast(device.type, enabled=False),
         _uncompiled(),
+        torch.cuda.device(device) if device.type == "cuda" else nullcontext(),
+        _whole_float32() if device.type == "cuda" else nullcontext(),
     ):
         _seed(device, seed)
         try:
@@ -178,6 +183,18 @@ def prepared(model: nn.Module, device: torch.device, seed: int) -> Iterator[nn.M
 def _uncompiled() -> AbstractContextManager[Any]:
     """Compiled modules and functions run as they were written; where nothing was compiled, nothing is imported."""
     return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
+
+
+@contextmanager
+def _whole_float32() -> Iterator[None]:
+    """float32 is computed as such: convolutions on a GPU else keep ten bits of a fraction, too few for sums."""
+    convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = (convolutions.allow_tf32, products.allow_tf32)
+    try:
+        convolutions.allow_tf32 = products.allow_tf32 = False
+        yield
+    finally:
+        convolutions.allow_tf32, products.allow_tf32 = before
 
 
 def _seed(device: torch.device, seed: int) -> None:

@@ -158,7 +158,8 @@ class Session:
         size = 1 if self.runner.takes_single_points else self.chunk_size
         if size is not None:
             size = max(1, size // inputs)
-        return Chunks(prod(spatial or self.image.shape) * inputs, self.runner.device, size, room=room)
+        voxels, sharing = prod(spatial or self.image.shape) * inputs, self.runner.sharing
+        return Chunks(voxels, self.runner.device, size, room=room, sharing=sharing)
 
     @property
     def bound(self) -> BoundTarget:
@@ -260,7 +261,7 @@ class Session:
         image = self.image if data is None else replace(self.image, data=data)
         runner = self.alone
         if model is not None:
-            runner = Runner(model, runner.device, runner.info, runner.output, runner.passes)
+            runner = Runner(model, runner.device, runner.info, runner.output, runner.passes, sharing=runner.sharing)
         made = Session(
             runner,
             image,
