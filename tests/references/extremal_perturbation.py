@@ -1,4 +1,4 @@
-"""Smooth masks of given areas that keep, or cost, the score (Fong, Patrick & Vedaldi 2019), one area after another."""
+"""Smooth masks of given areas that keep, or cost, the score (Fong, Patrick & Vedaldi 2019), the largest area first."""
 
 import itertools
 import math
@@ -29,8 +29,12 @@ def reference(
     area_growth: float | None = None,
     cell: int = 1,
     sigma: float = 3.0,
+    nested: bool = True,
 ) -> Tensor:
-    """The mean of the masks; in 3D each is taken at the cells and interpolated."""
+    """The mean of the masks; in 3D each is taken at the cells and interpolated.
+
+    Nested ones but the first take a quarter of the steps, from the cells that the mask before them may be made of.
+    """
     if perturbation == "fade":
         assert baseline is not None
         seen = [baseline[None], image]
@@ -38,13 +42,16 @@ def reference(
         seen = [blurred(image, max_blur * (1 - n / (levels - 1)), border) for n in range(levels)]
     with torch.no_grad():
         change = float(score(image) - score(seen[0]))
-    growth = area_growth or 16 ** (1 / steps)
     unit = 1.0 if score_range is None else min(max(abs(change), score_range[0]), score_range[1]) / abs(change)
-    masks = []
-    for area in areas:
-        render, inner, cells, rate = drawing(tuple(image.shape[2:]), cell, sigma)
+    masks: list[Tensor] = []
+    render, inner, cells, rate, cells_of = drawing(tuple(image.shape[2:]), cell, sigma)
+    for area in sorted(areas, reverse=True):
+        fine = max(1, round(steps / 4)) if nested and masks else steps
+        growth = area_growth or 16 ** (1 / fine)
+        with torch.no_grad():
+            cells.copy_(cells_of(render()) if nested and masks else torch.ones(()))
         optimiser = torch.optim.SGD([cells], lr=rate, momentum=0.9, dampening=0.9)
-        for step in range(steps):
+        for step in range(fine):
             whole = render()
             mask, share = whole[inner], area * image[0, 0].numel() / whole.numel()
             reward = torch.zeros(())
@@ -86,11 +93,11 @@ def missed(mask: Tensor, area: float) -> Tensor:
     return (values - wanted).square().mean()
 
 
-Drawing = tuple[Callable[[], Tensor], tuple[slice, ...], Tensor, float]
+Drawing = tuple[Callable[[], Tensor], tuple[slice, ...], Tensor, float, Callable[[Tensor], Tensor]]
 
 
 def drawing(spatial: tuple[int, ...], cell: int, sigma: float) -> Drawing:
-    """A function that makes the mask, its part over the image, its cells, and the rate at which they move.
+    """A function that makes the mask, its part over the image, its cells, the rate at which they move; and back.
 
     In 3D the voxels of a mask are first the cells themselves, one apart.
     """
@@ -115,9 +122,15 @@ def drawing(spatial: tuple[int, ...], cell: int, sigma: float) -> Drawing:
         sizes = [cell * (n - 1) + 1 for n in lengths]
         return interpolate(pooled[None, None], sizes, mode="trilinear", align_corners=True)[0, 0]
 
+    def cells_of(mask: Tensor) -> Tensor:
+        """The highest numbers that a mask allows where the kernel is not small."""
+        at_voxels = mask if flat else mask[::cell, ::cell, ::cell]
+        allowed = at_voxels.reshape(-1, 1) / kernel
+        return allowed.masked_fill((kernel < 0.5) | (near == 0), 1.0).amin(0).clamp(max=1)
+
     first = before if flat else cell * before
     inner = tuple(slice(first, first + n) for n in spatial)
-    return render, inner, cells, 0.01 if flat else 0.01 * len(places) / 32**2
+    return render, inner, cells, 0.01 if flat else 0.01 * len(places) / 32**2, cells_of
 
 
 def kernels(

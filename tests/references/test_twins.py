@@ -61,7 +61,8 @@ RISE: list[Row] = [
 FADE: Row = {"perturbation": "fade", "baseline": baseline}
 DELETE: Row = {"variant": "delete", "levels": 3, "border": "zero"}
 EXTREMAL: list[Row] = [
-    {"areas": [0.2, 0.4], "steps": 3, "max_blur": 3.0},
+    {"areas": [0.2, 0.4], "steps": 6, "max_blur": 3.0},
+    {"areas": [0.2, 0.4], "steps": 3, "max_blur": 3.0, "nested": False},
     {**DELETE, "areas": [0.3], "steps": 2, "area_growth": 1.0035, "cell": 2, "sigma": 3.5},
     {**FADE, "areas": [0.3], "steps": 3, "variant": "dual", "score_range": None, "area_growth": 1.0035},
 ]

@@ -1,7 +1,8 @@
 """Extremal perturbation: the smooth mask of a given area that keeps the score highest (arXiv:1910.08485).
 
 The published code mirrors the image at every other step; here it never is, for a score that is bound to a region would
-then be read at another place.
+then be read at another place. There every area's mask starts anew (`nested=False`); here each goes on from that of the
+next larger area, which takes fewer steps and reaches as much (docs/pictures.md).
 """
 
 from __future__ import annotations
@@ -50,9 +51,11 @@ class ExtremalPerturbation(Method):
     areas: tuple[Share, ...] = Field(
         (0.05, 0.1, 0.2), min_length=1, description="Shares of the image that masks cover; one mask each."
     )
-    steps: int = Field(800, ge=1, le=100_000, description="Steps for each area: forward and backward passes.")
+    steps: int = Field(
+        800, ge=1, le=100_000, description="Steps of a mask that starts anew: forward and backward passes."
+    )
     nested: bool = Field(
-        False,
+        True,
         description="Only the largest area takes all steps; each smaller one starts from the mask of the next larger "
         "and takes a quarter. Else every mask starts anew, as published.",
     )
@@ -148,10 +151,12 @@ class ExtremalPerturbation(Method):
         grid = self._masks.grid(context.shape)
         reward, shape = self._reward(context), (1, *grid.shape)
         areas = sorted(self.areas, reverse=True)
-        problems = {
-            area: Problem(f"area {area:g}", reward + self._area(area, grid, steps), shape=shape, steps=steps)
-            for area, steps in ((area, self._steps(rank)) for rank, area in enumerate(areas))
-        }
+        problems = {}
+        for rank, area in enumerate(areas):
+            steps = self._steps(rank)
+            further = (len(areas) - rank - 1) * self._steps(rank + 1) / steps if self.nested else 0.0
+            objective = reward + self._area(area, grid, steps)
+            problems[area] = Problem(f"area {area:g}", objective, shape=shape, steps=steps, further=further)
         return Masks(problems, self.nested, self.variant, grid, _ends(context))
 
     def _area(self, share: float, grid: Grid, steps: int) -> Objective:

@@ -118,6 +118,7 @@ class Problem:
         shape: (C, *spatial) of a picture; None: the image's.
         start: (pictures, C, *spatial), where they start; None: the parameterisation decides.
         steps: How many are made at most; 0: the start is only looked at. None: the sweep's.
+        further: The time that problems which start from its result should have, as a multiple of its own.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Problem:
     shape: tuple[int, ...] | None = None
     start: Tensor | None = None
     steps: int | None = None
+    further: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -119,7 +119,7 @@ class Studio:
         """Solve a batch; where it breaks down, each half of it, until the guilty one is alone."""
         done = self.done
         try:
-            results: Sequence[Result | Missed] = Batch(self, orders, self._share(len(orders))).solve()
+            results: Sequence[Result | Missed] = Batch(self, orders, self._share(orders)).solve()
         except (EsegetaError, ArithmeticError, TimeoutError) as error:
             self.done = done
             if len(orders) > 1 and not isinstance(error, TimeoutError):
@@ -134,12 +134,12 @@ class Studio:
         for order, result in zip(orders, results, strict=True):
             order.readout.take(result)
 
-    def _share(self, problems: int) -> float | None:
-        """When these problems must end so that each of those left gets as much time."""
+    def _share(self, orders: Sequence[Order]) -> float | None:
+        """When these problems must end so that each of those left gets as much time, and what follows on them its own."""
         if self.deadline is None:
             return None
-        now = time.monotonic()
-        return now + max(0.0, self.deadline - now) * problems / self.left
+        now, further = time.monotonic(), max(order.problem.further for order in orders)
+        return now + max(0.0, self.deadline - now) * len(orders) / (self.left * (1 + further))
 
     def step(self, steps: int) -> None:
         """Count steps, and tell."""
