@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from torchesegeta.web.bench import Bench
 from torchesegeta.web.book import Book, Entry
 from torchesegeta.web.catalogue import Catalogue, load
+from torchesegeta.web.clearing import clear_uploads
 from torchesegeta.web.configs import Translator
 from torchesegeta.web.places import Places
 from torchesegeta.web.queue import Queue
@@ -44,6 +45,7 @@ class Server:
         places = Places(settings.images, settings.uploads, catalogue.examples())
         book = Book(settings.state / "queue.sqlite3")
         folders = RunFolders(settings.runs, places)
+        clear_uploads(settings, book)
         return cls(
             settings,
             catalogue,

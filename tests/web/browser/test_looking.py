@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 import docs.browser
 
-from . import made, project, user
+from . import made, user
 
 SMOOTH = {"name": "smoothgrad", "samples": 2}
 JUDGED = {"metrics": ["gini"], "cascading_randomisation": {}, "verdict": {}}
@@ -71,7 +71,9 @@ def test_the_table_is_sorted_by_verdicts_and_metrics(page: Page, link: str, judg
     places = []
     for answer in page.locator("[data-answer=stable]").all():
         answer.locator("button, [tabindex]").first.hover()
-        places.append(int(page.get_by_role("tooltip").filter(visible=True).inner_text().rpartition("Place ")[2].split()[0]))
+        places.append(
+            int(page.get_by_role("tooltip").filter(visible=True).inner_text().rpartition("Place ")[2].split()[0])
+        )
     assert places == sorted(places)
 
 
