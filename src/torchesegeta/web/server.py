@@ -22,7 +22,7 @@ from torchesegeta.web.settings import Settings
 
 @dataclass(frozen=True)
 class Server:
-    """The parts of a server."""
+    """The parts of a server; what one looks at has a bench of its own, or it would wait for plans."""
 
     settings: Settings
     catalogue: Catalogue
@@ -31,6 +31,7 @@ class Server:
     book: Book
     queue: Queue
     bench: Bench
+    sight: Bench
     folders: RunFolders
 
     @classmethod
@@ -54,6 +55,7 @@ class Server:
             book,
             Queue(settings, book, folders.counts),
             Bench(),
+            Bench(),
             folders,
         )
 
@@ -61,6 +63,7 @@ class Server:
         """End what is under way."""
         await self.queue.stop()
         self.bench.close()
+        self.sight.close()
         self.book.close()
 
     def entry(self, run: str) -> Entry | None:

@@ -120,7 +120,8 @@ def test_the_prediction_lies_over_the_preview(page: Page, folder: Path) -> None:
     settle(page, canvas)
     assert share(canvas, BLUE) < 1e-4
     page.get_by_role("button", name="Show what the model predicts").click()
-    expect(page.get_by_text("segmentation: outside, inside")).to_be_visible(timeout=user.LONG)
+    said = page.get_by_text("The outline is the model’s segmentation: outside, inside.")
+    expect(said).to_be_visible(timeout=user.LONG)
     wait_for_share(page, canvas, BLUE, 0.001)
     user.choose_model(page, "Two regions in a volume")
-    expect(page.get_by_text("segmentation: outside, inside")).to_have_count(0)
+    expect(said).to_have_count(0)
