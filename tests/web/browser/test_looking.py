@@ -148,7 +148,7 @@ def test_weights_of_ones_own(page: Page, folder: Path, tmp_path: Path) -> None:
     save_file(net.state_dict(), tmp_path / "mine.safetensors")
     bomb = tmp_path / "bomb.pt"
     bomb.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
-    user.choose_model(page, "Two regions in a volume")
+    user.choose_model(page, "A ball in a volume")
     zone = page.locator("label.zone", has_text="Drop a checkpoint").locator("input")
     zone.set_input_files(bomb)
     expect(page.get_by_text("is no file of torch.save")).to_be_visible()
