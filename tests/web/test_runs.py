@@ -132,6 +132,21 @@ def test_a_run_folder_from_elsewhere(client: TestClient, done: dict[str, Any], s
     assert client.post(f"/api/runs/{run['id']}/cancel").status_code == 409
 
 
+def test_parts_of_a_data_set_stand_together(client: TestClient, done: dict[str, Any], shared: Project) -> None:
+    def copy(name: str, started: str) -> None:
+        shutil.copytree(shared.runs / "first", shared.runs / name, symlinks=True)
+        about = json.loads((shared.runs / name / "run.json").read_text(encoding="utf-8"))
+        (shared.runs / name / "run.json").write_text(json.dumps({**about, "started": started}), encoding="utf-8")
+
+    copy("study/shard-3-of-3", "2031-01-01")
+    copy("between", "2031-01-02")
+    copy("study/shard-1-of-3", "2031-01-03")
+    names = [row["name"] for row in client.get("/api/runs").json()]
+    assert names[1:4] == ["study, part 1 of 3", "study, part 3 of 3", "between"]
+    assert client.get("/api/runs/study~1shard-1-of-3").json()["name"] == "study, part 1 of 3"
+    assert client.get("/api/runs/study~1shard-1-of-3/maps").json()
+
+
 @pytest.fixture
 def held(project: Project) -> Iterator[Project]:
     """Runs of the model `held` stand still until the fixture's end, at the latest."""

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from torchesegeta.web.bench import Bench
 from torchesegeta.web.book import Book, Entry
 from torchesegeta.web.catalogue import Catalogue, load
+from torchesegeta.web.clearing import clear_uploads
 from torchesegeta.web.configs import Translator
 from torchesegeta.web.places import Places
 from torchesegeta.web.queue import Queue
@@ -21,7 +22,7 @@ from torchesegeta.web.settings import Settings
 
 @dataclass(frozen=True)
 class Server:
-    """The parts of a server."""
+    """The parts of a server; what one looks at has a bench of its own, or it would wait for plans."""
 
     settings: Settings
     catalogue: Catalogue
@@ -30,6 +31,7 @@ class Server:
     book: Book
     queue: Queue
     bench: Bench
+    sight: Bench
     folders: RunFolders
 
     @classmethod
@@ -44,6 +46,7 @@ class Server:
         places = Places(settings.images, settings.uploads, catalogue.examples())
         book = Book(settings.state / "queue.sqlite3")
         folders = RunFolders(settings.runs, places)
+        clear_uploads(settings, book)
         return cls(
             settings,
             catalogue,
@@ -52,6 +55,7 @@ class Server:
             book,
             Queue(settings, book, folders.counts),
             Bench(),
+            Bench(),
             folders,
         )
 
@@ -59,6 +63,7 @@ class Server:
         """End what is under way."""
         await self.queue.stop()
         self.bench.close()
+        self.sight.close()
         self.book.close()
 
     def entry(self, run: str) -> Entry | None:

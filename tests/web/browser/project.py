@@ -67,7 +67,7 @@ def _model(key: str) -> dict[str, object]:
         "spatial_dims": dims,
         "channels": 1 if dims == 3 else 3,
         "task": "segmentation",
-        "accepts_checkpoint": key == "volume",
+        "accepts_checkpoint": key == "ball",
         "model": {
             "factory": f"nets.py:{factory}",
             "activation": "softmax",

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 import docs.browser
 
-from . import made, project, user
+from . import made, user
 
 SMOOTH = {"name": "smoothgrad", "samples": 2}
 JUDGED = {"metrics": ["gini"], "cascading_randomisation": {}, "verdict": {}}
@@ -148,7 +148,7 @@ def test_weights_of_ones_own(page: Page, folder: Path, tmp_path: Path) -> None:
     save_file(net.state_dict(), tmp_path / "mine.safetensors")
     bomb = tmp_path / "bomb.pt"
     bomb.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
-    user.choose_model(page, "Two regions in a volume")
+    user.choose_model(page, "A ball in a volume")
     zone = page.locator("label.zone", has_text="Drop a checkpoint").locator("input")
     zone.set_input_files(bomb)
     expect(page.get_by_text("is no file of torch.save")).to_be_visible()

@@ -53,6 +53,7 @@ def drag(page: Page, canvas: Locator, start: tuple[float, float], end: tuple[flo
 
 def settle(page: Page, canvas: Locator) -> None:
     """Until the preview is drawn and in sight."""
+    expect(canvas).to_be_visible(timeout=user.LONG)
     canvas.scroll_into_view_if_needed()
     page.wait_for_timeout(1000)
 
@@ -74,8 +75,8 @@ def wait_for_share(page: Page, canvas: Locator, colour: tuple[int, int, int], le
 def test_a_voxel_is_clicked(page: Page, folder: Path) -> None:
     canvas = prepare(page, folder, "Two regions in a volume", "ball.nii.gz")
     page.get_by_text("One voxel", exact=True).click()
-    expect(page.get_by_text("now 24, 24, 24")).to_be_visible()
     settle(page, canvas)
+    expect(page.get_by_text("now 24, 24, 24")).to_be_visible()
     page.mouse.click(*at(canvas, 0.1, 0.5))
     expect(page.get_by_text("now 24, 24, 24")).to_have_count(0)
     said = page.get_by_text("Click into the preview").inner_text()
@@ -119,7 +120,8 @@ def test_the_prediction_lies_over_the_preview(page: Page, folder: Path) -> None:
     settle(page, canvas)
     assert share(canvas, BLUE) < 1e-4
     page.get_by_role("button", name="Show what the model predicts").click()
-    expect(page.get_by_text("segmentation: outside, inside")).to_be_visible(timeout=user.LONG)
+    said = page.get_by_text("The outline is the model’s segmentation: outside, inside.")
+    expect(said).to_be_visible(timeout=user.LONG)
     wait_for_share(page, canvas, BLUE, 0.001)
     user.choose_model(page, "Two regions in a volume")
-    expect(page.get_by_text("segmentation: outside, inside")).to_have_count(0)
+    expect(said).to_have_count(0)

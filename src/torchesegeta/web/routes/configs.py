@@ -43,7 +43,7 @@ async def predict(config: Given, server: Here, request: Request) -> Response | d
     if concerned or not translated.get("images"):
         raise Refusal(422, "; ".join(concerned.values()) or "choose an image first", concerned)
     translated["images"] = translated["images"][:1]
-    answer = await server.bench.ask("predict", translated, gone=gone(request))
+    answer = await server.sight.ask("predict", translated, gone=gone(request))
     return packed(answer) if isinstance(answer, bytes) else dict(answer)
 
 

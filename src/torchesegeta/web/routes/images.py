@@ -45,7 +45,7 @@ async def volume(ref: str, server: Here, request: Request, model: str | None = N
     config, problems = server.translator.command_line({"model": {"catalogue": model}, "images": [{"path": [ref]}]})
     if problems:
         raise Refusal(422, "; ".join(problems.values()), problems)
-    return packed(await server.bench.ask("preview", config, gone=gone(request)))
+    return packed(await server.sight.ask("preview", config, gone=gone(request)))
 
 
 def packed(content: bytes) -> Response:

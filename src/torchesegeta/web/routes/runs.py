@@ -6,13 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from itertools import chain, count
+from pathlib import Path
 from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
-from torchesegeta.ledger import LOG
+from torchesegeta.ledger import LOG, Shard
 from torchesegeta.store import slug
 from torchesegeta.web.answers import RunDetail, RunRow
 from torchesegeta.web.book import Entry
@@ -40,7 +41,22 @@ def runs(server: Here) -> list[RunRow]:
     known = {entry.folder for entry in entries}
     own = [_row(server, entry) for entry in entries if not entry.hidden]
     others = [_other(server, name) for name in server.folders.names() if name not in known]
-    return [*own, *sorted(others, key=lambda row: row.started or "", reverse=True)]
+    return [*own, *_in_order(others)]
+
+
+def _in_order(rows: list[RunRow]) -> list[RunRow]:
+    """The newest first; the parts of one data set beside each other, the first before the others."""
+    newest: dict[str, str] = {}
+    for row in rows:
+        newest[_whole(row)] = max(newest.get(_whole(row), ""), row.started or "")
+    alike = sorted(rows, key=lambda row: name_of(row.id))
+    return sorted(alike, key=lambda row: (newest[_whole(row)], _whole(row)), reverse=True)
+
+
+def _whole(row: RunRow) -> str:
+    """The folder of the run that a part belongs to; of any other run its own."""
+    path = Path(name_of(row.id))
+    return str(path.parent if Shard.of(path) is not None else path)
 
 
 @router.post("", status_code=201)
@@ -227,6 +243,16 @@ def _row(server: Server, entry: Entry) -> RunRow:
     )
 
 
+def _title(name: str) -> str:
+    """What a run folder is called in the list: a part of a data set by its number, not by its folder."""
+    path = Path(name)
+    shard = Shard.of(path)
+    if shard is None:
+        return name
+    whole = "" if path.parent == Path() else f"{path.parent.as_posix()}, "
+    return f"{whole}part {shard.number} of {shard.count}"
+
+
 def _other(server: Server, name: str) -> RunRow:
     """A run folder that was not made here."""
     folder = server.settings.runs / name
@@ -235,7 +261,7 @@ def _other(server: Server, name: str) -> RunRow:
     images = about.get("images") if isinstance(about.get("images"), list) else []
     return RunRow(
         id=id_of(name),
-        name=folder.resolve().name if name == "." else name,
+        name=_title(folder.resolve().name if name == "." else name),
         status=server.folders.status(folder),
         created=about.get("started"),
         started=about.get("started"),
