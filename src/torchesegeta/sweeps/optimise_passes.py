@@ -135,7 +135,7 @@ class Studio:
             order.readout.take(result)
 
     def _share(self, orders: Sequence[Order]) -> float | None:
-        """When these problems must end so that each of those left gets as much time, and what follows on them its own."""
+        """When these problems must end so that those left get as much time each, and those that follow theirs."""
         if self.deadline is None:
             return None
         now, further = time.monotonic(), max(order.problem.further for order in orders)
