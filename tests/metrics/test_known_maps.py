@@ -48,11 +48,9 @@ def known(dims: int) -> tuple[nn.Module, te.Image, te.Attribution]:
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-@pytest.mark.parametrize("name", list(ROWS))
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row.order != "not asked"])
 def test_right_random_and_negated_maps_are_in_order(name: str, dims: int) -> None:
     order, metric = ROWS[name].order, metrics()[name]
-    if order == "not asked":
-        pytest.skip("it does not tell these maps apart")
     net, x, one = known(dims)
     if name == "infidelity":  # which asks for the gradient
         one = te.explain(net, x, ["vanilla_backprop"], target=1)[0]

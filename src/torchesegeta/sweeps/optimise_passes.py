@@ -222,15 +222,13 @@ class Batch:
         values = torch.stack([look.values for look in looks]).mean(0)
         if not bool(torch.isfinite(values).all()):
             raise ArithmeticError(f"the objective is NaN or infinite at step {step}; a lower learning rate may help")
-        gradient = _mean_of([look.at_pictures for look in looks], torch.zeros_like(leaf))
-        at_inputs = torch.zeros_like(shown)
-        for part, look in zip(parts, looks, strict=True):
-            if look.at_inputs is not None:
-                part.of(at_inputs).add_(look.at_inputs, alpha=1 / len(parts))
-        if inputs is leaf:
-            return values, gradient.add_(at_inputs)
-        (through,) = torch.autograd.grad([inputs], [leaf], [at_inputs])
-        return values, gradient.add_(through)
+        gradient = _at_inputs(shown, parts, looks)
+        if inputs is not leaf:
+            (gradient,) = torch.autograd.grad([inputs], [leaf], [gradient])
+        for look in looks:
+            if look.at_pictures is not None:
+                gradient = gradient.add(look.at_pictures, alpha=1 / len(looks))
+        return values, gradient
 
     def _look(self, pictures: Tensor, shown: Tensor, part: Window, step: int) -> Look:
         inputs = shown if part.whole else part.of(shown).detach().clone().requires_grad_()
@@ -278,9 +276,12 @@ class Batch:
         return Result(order.problem, kept, before[mine].cpu(), final.values[mine].cpu(), scores, steps, stopped)
 
 
-def _mean_of(parts: Sequence[Tensor | None], total: Tensor) -> Tensor:
-    """The mean of gradients, where None is 0, added to a total."""
-    for part in parts:
-        if part is not None:
-            total.add_(part, alpha=1 / len(parts))
+def _at_inputs(shown: Tensor, parts: Sequence[Window], looks: Sequence[Look]) -> Tensor:
+    """The mean of what looks at parts of the model's inputs found there, where None is 0; (inputs, C, *spatial)."""
+    if len(parts) == 1 and parts[0].whole and looks[0].at_inputs is not None:
+        return looks[0].at_inputs
+    total = torch.zeros_like(shown)
+    for part, look in zip(parts, looks, strict=True):
+        if look.at_inputs is not None:
+            part.of(total).add_(look.at_inputs, alpha=1 / len(parts))
     return total
