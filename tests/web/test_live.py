@@ -90,7 +90,7 @@ def test_fifty_pages(project: Project) -> None:
 
 def _run_watched(live: Live, project: Project, name: str, pages: int) -> float:
     """Seconds that the sweep took."""
-    live.client.post("/api/runs", json=project.config(methods=[{"name": "rise", "masks": 20_000}], output=name))
+    live.client.post("/api/runs", json=project.config(methods=[{"name": "rise", "masks": 100_000}], output=name))
     with _watching(live, name, pages) as failures:
         _done(live, name)
     assert failures == []

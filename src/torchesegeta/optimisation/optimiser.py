@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 TINY = 1e-12
+FUSED = ("cpu", "cuda")
+"""Where torch has Adam in one operation."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Optimiser:
     def over(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
         """The optimiser of some parameters."""
         if self.kind == "adam":
-            return torch.optim.Adam(parameters, lr=self.rate, weight_decay=self.weight_decay)
+            fused = all(p.is_floating_point() and p.device.type in FUSED for p in parameters)
+            return torch.optim.Adam(parameters, lr=self.rate, weight_decay=self.weight_decay, fused=fused)
         return torch.optim.SGD(
             parameters,
             lr=self.rate,
