@@ -282,7 +282,8 @@ def print_plan(plan: Row) -> None:
         _show(_evaluation_table(plan["evaluation"]), "")
     images = plan["images"]
     about = f"{len(images)} images, each as above" if len(images) > 1 else images[0]
-    _show(f"Image: {about}. Targets: {', '.join(plan['targets']) or 'none'}. {_who(plan)}")
+    targets = [f"class {name}" if name.isdigit() else name for name in plan["targets"]]
+    _show(f"Image: {about}. Targets: {', '.join(targets) or 'none'}. {_who(plan)}")
     _show(_in_parts(plan))
     if plan["executor"]["kind"] == "ray":
         _show(f"Time and memory were measured on this machine, on {plan['device']}.")

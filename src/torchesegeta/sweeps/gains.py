@@ -22,6 +22,7 @@ class Gains:
         self.values: Tensor | None = None
         self.pictures: Tensor | None = None
         self.without_gain: Tensor | None = None
+        self._over = False
 
     def note(self, values: Tensor, pictures: Tensor, gradient: Tensor) -> None:
         """Take in a step.
@@ -31,9 +32,12 @@ class Gains:
             pictures: (pictures, C, *spatial), before the step.
             gradient: Of the objectives at the pictures.
         """
+        if self._over:
+            return
         slope = gradient.flatten(1).any(1)
         if self.values is None:
             self.moved, self.values = slope, values
+            self._over = self.patience is None and not self.keeps and bool(slope.all())  # there is no more to know
             self.pictures = pictures.clone() if self.keeps else None
             self.without_gain = torch.zeros_like(values, dtype=torch.long)
             return
