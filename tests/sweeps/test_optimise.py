@@ -389,7 +389,7 @@ def test_a_look_makes_no_step() -> None:
         look, grown = solve(
             session,
             Optimise(3, optimiser=ASCENT),
-            Problem("look", Channel(LAYERS[1], 0), start=start, steps=0),
+            Problem("look", Channel(LAYERS[1], 0), start=start, share=0),
             Problem("grow", Channel(LAYERS[1], 0), start=start),
         )
     assert isinstance(look, Result) and isinstance(grown, Result)

@@ -153,10 +153,10 @@ class ExtremalPerturbation(Method):
         areas = sorted(self.areas, reverse=True)
         problems = {}
         for rank, area in enumerate(areas):
-            steps = self._steps(rank)
+            steps, share = self._steps(rank), REFINING if self.nested and rank else 1.0
             further = (len(areas) - rank - 1) * self._steps(rank + 1) / steps if self.nested else 0.0
             objective = reward + self._area(area, grid, steps)
-            problems[area] = Problem(f"area {area:g}", objective, shape=shape, steps=steps, further=further)
+            problems[area] = Problem(f"area {area:g}", objective, shape=shape, share=share, further=further)
         return Masks(problems, self.nested, self.variant, grid, _ends(context))
 
     def _area(self, share: float, grid: Grid, steps: int) -> Objective:

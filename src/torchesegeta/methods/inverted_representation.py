@@ -104,7 +104,7 @@ class _Inversion:
             return ()
         if self.found is None:
             return [Problem("image", self.match + self.priors)]
-        return [Problem("distance", self.match, start=self.found.pictures, steps=0)]
+        return [Problem("distance", self.match, start=self.found.pictures, share=0)]
 
     def take(self, result: Result | Missed) -> None:
         """See `Draftsman.take`."""

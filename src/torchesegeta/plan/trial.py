@@ -23,8 +23,9 @@ PATIENCE = 15.0
 """The same, though it has seen one only, which tells less: what comes before it is taken for a part of each."""
 MOST = 8
 """Baselines that a contrast is tried with."""
-FEW, MORE = 1, 4
-"""Steps that pictures are changed by in two trials: their difference tells what a step takes."""
+FEW, MORE = 4, 8
+"""Steps that pictures are changed by in two trials, also those that take a quarter of the steps: their difference tells
+what a step takes."""
 NOISE = "baseline_noise"
 """The measure that tells that a nudged baseline was run too."""
 

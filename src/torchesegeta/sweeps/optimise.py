@@ -117,7 +117,7 @@ class Problem:
         pictures: How many, each with a start of its own.
         shape: (C, *spatial) of a picture; None: the image's.
         start: (pictures, C, *spatial), where they start; None: the parameterisation decides.
-        steps: How many are made at most; 0: the start is only looked at. None: the sweep's.
+        share: Of the sweep's steps, how many are made at most; 0: the start is only looked at.
         further: The time that problems which start from its result should have, as a multiple of its own.
     """
 
@@ -126,8 +126,12 @@ class Problem:
     pictures: int = 1
     shape: tuple[int, ...] | None = None
     start: Tensor | None = None
-    steps: int | None = None
+    share: float = 1.0
     further: float = 0.0
+
+    def steps(self, whole: int) -> int:
+        """How many it may make of a sweep's."""
+        return max(1, round(self.share * whole)) if self.share else 0
 
 
 @dataclass(frozen=True, eq=False)

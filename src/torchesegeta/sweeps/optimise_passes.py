@@ -93,7 +93,7 @@ class Studio:
     def solve(self, orders: Sequence[Order]) -> None:
         """Solve some problems, and hand out what came of them."""
         self.left = len(orders)
-        self.planned = self.done + self.left * self.sweep.steps
+        self.planned = self.done + sum(round(self.steps_of(o.problem) * (1 + o.problem.further)) for o in orders)
         for alike in self._alike(orders):
             first = alike[0].problem
             spatial = first.shape[1:] if first.shape is not None and self.sweep.exposure is None else None
@@ -108,7 +108,7 @@ class Studio:
             problem = order.problem
             objective, shape = problem.objective, problem.shape or tuple(self.session.data.shape)
             reads = (objective.layers, objective.reads_score, objective.reads_rival)
-            key = (reads, shape, problem.pictures, problem.start is None, problem.steps)
+            key = (reads, shape, problem.pictures, problem.start is None, problem.share)
             groups.setdefault(key, []).append(order)
         return list(groups.values())
 
@@ -130,7 +130,7 @@ class Studio:
             results = [Missed(order.problem, error) for order in orders]
         self.left -= len(orders)
         self.done = done
-        self.step(len(orders) * self.sweep.steps)
+        self.step(sum(self.steps_of(order.problem) for order in orders))
         for order, result in zip(orders, results, strict=True):
             order.readout.take(result)
 
@@ -140,6 +140,10 @@ class Studio:
             return None
         now, further = time.monotonic(), max(order.problem.further for order in orders)
         return now + max(0.0, self.deadline - now) * len(orders) / (self.left * (1 + further))
+
+    def steps_of(self, problem: Problem) -> int:
+        """For what a problem counts; a look at its start for one step."""
+        return max(1, problem.steps(self.sweep.steps))
 
     def step(self, steps: int) -> None:
         """Count steps, and tell."""
@@ -155,7 +159,7 @@ class Batch:
         self.studio, self.sweep, self.session = studio, studio.sweep, studio.session
         self.orders, self.deadline = orders, deadline
         self.problems = [order.problem for order in orders]
-        self.steps = self.sweep.steps if (own := self.problems[0].steps) is None else own
+        self.steps = self.problems[0].steps(self.sweep.steps)
         edges = accumulate((problem.pictures for problem in self.problems), initial=0)
         self.rows = [
             Rows(order.problem.objective, range(*ends), self.sweep.views, order.reader.target)

@@ -52,7 +52,7 @@ class Dream:
         if self.missed is not None or len(self.made) == len(self.sizes) or self._late:
             return ()
         if self.before is None:
-            return [Problem(LOOK, self.objective, start=self.image[None], steps=0)]
+            return [Problem(LOOK, self.objective, start=self.image[None], share=0)]
         base = self._base(self.sizes[len(self.made)])
         begun = base + self._dreamt(base) if self.made else base
         name = f"octave {len(self.made) + 1}"
