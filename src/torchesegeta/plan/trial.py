@@ -139,7 +139,7 @@ def _try_pictures(job: Job, session: Session) -> Trial | None:
     steps = max(sweep.steps for sweep in job.sweeps if isinstance(sweep, Optimise))
     more = _begin(_with_steps(job, MORE), session, whole=True) if few.ended and steps > FEW else None
     if more is None or not more.ended:
-        return Trial(few.seconds, few.passes) if few.ended and steps == FEW else _scaled(more or few, more, steps)
+        return Trial(few.seconds, few.passes) if few.ended and steps <= FEW else _scaled(more or few, more, steps)
     times = (steps - FEW) / (min(MORE, steps) - FEW)
     passes = {kind: count + round(times * (more.passes[kind] - count)) for kind, count in few.passes.items()}
     return Trial(few.seconds + times * max(0.0, more.seconds - few.seconds), passes)
@@ -149,7 +149,7 @@ def _scaled(seen: Beginning, more: Beginning | None, steps: int) -> Trial | None
     """By the share of all steps that were made."""
     if not seen.marks or not seen.marks[-1][1]:
         return None
-    all_steps = seen.total * steps / (FEW if more is None else MORE)
+    all_steps = seen.total * steps / min(steps, FEW if more is None else MORE)
     share = all_steps / seen.marks[-1][1]
     return Trial(seen.seconds * share, {kind: round(count * share) for kind, count in seen.passes.items()})
 
