@@ -2,6 +2,7 @@
 
 from torchesegeta.jobs.job import Job, Task, any_rule, deadline_within, group, jobs_for
 from torchesegeta.jobs.reasons import OUT_OF_MEMORY, reason_of, status_of
+from torchesegeta.jobs.results import attribution
 from torchesegeta.jobs.running import AT_PATCH_SIZE, run_job
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Job",
     "Task",
     "any_rule",
+    "attribution",
     "deadline_within",
     "group",
     "jobs_for",

@@ -20,7 +20,7 @@ from torchesegeta.optimisation import Optimiser
 from torchesegeta.optimisation.exposures import Blend, Blurred, Border, Fade, Variant, Veil
 from torchesegeta.optimisation.objectives import Area, Objective, OverViews, Rival, Score
 from torchesegeta.optimisation.parameterisations import Grid, SmoothMasks
-from torchesegeta.sweeps import Optimise, Problem, Read, Readout, Sweep
+from torchesegeta.sweeps import Optimise, Problem, Read, Readout, Sweep, steps_in
 
 VIEWS: dict[Variant, tuple[float, ...]] = {"preserve": (1.0,), "delete": (-1.0,), "dual": (1.0, -1.0)}
 """How the scores of what is shown count."""
@@ -134,7 +134,10 @@ class ExtremalPerturbation(Method):
 
     def _steps(self, rank: int) -> int:
         """Those of the area that so many larger ones come before."""
-        return max(1, round(self.steps * REFINING)) if self.nested and rank else self.steps
+        return steps_in(self._share(rank), self.steps)
+
+    def _share(self, rank: int) -> float:
+        return REFINING if self.nested and rank else 1.0
 
     @property
     def _masks(self) -> SmoothMasks:
@@ -153,7 +156,7 @@ class ExtremalPerturbation(Method):
         areas = sorted(self.areas, reverse=True)
         problems = {}
         for rank, area in enumerate(areas):
-            steps, share = self._steps(rank), REFINING if self.nested and rank else 1.0
+            steps, share = self._steps(rank), self._share(rank)
             further = (len(areas) - rank - 1) * self._steps(rank + 1) / steps if self.nested else 0.0
             objective = reward + self._area(area, grid, steps)
             problems[area] = Problem(f"area {area:g}", objective, shape=shape, share=share, further=further)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from torchesegeta.jobs import Task
+from torchesegeta.jobs import Task, attribution
 from torchesegeta.plan.plan import Plan
 from torchesegeta.sweeps import NEEDS_SCORE
 from torchesegeta.types import Attribution
@@ -31,22 +32,7 @@ def made_up(plan: Plan, tasks: Sequence[Task], values: Tensor) -> Iterator[Attri
     for task in tasks:
         for place in task.places:
             for target in targets_of(plan, task, place):
-                yield _map(plan, task, place, target, values)
-
-
-def _map(plan: Plan, task: Task, place: str | None, target: int | None, values: Tensor) -> Attribution:
-    image, bound = plan.first.image, plan.first.bound
-    return Attribution(
-        method=task.method.name,
-        label=task.label,
-        target=None if target is None else bound.names[target],
-        target_index=None if target is None else bound.indices[target],
-        layer=place,
-        image=image.name,
-        values=values,
-        affine=image.affine,
-        signed=task.method.signed,
-        quantity=task.method.quantity,
-        parameters=task.method.parameters(),
-        maker=task.method,
-    )
+                made = attribution(task, place, target, plan.first)
+                yield replace(
+                    made, values=values, affine=plan.first.image.affine, space="image", shows="map", of_model=False
+                )

@@ -38,7 +38,7 @@ from torchesegeta.sweeps.independent import Coins, Replicated
 from torchesegeta.sweeps.layers import LayerInfo, default_layer, layer_by_default, probe_layers
 from torchesegeta.sweeps.mask import Mask, OneOut
 from torchesegeta.sweeps.noise import Noise
-from torchesegeta.sweeps.optimise import Draftsman, FlatError, Missed, Optimise, Patience, Problem, Result
+from torchesegeta.sweeps.optimise import Draftsman, FlatError, Missed, Optimise, Patience, Problem, Result, steps_in
 from torchesegeta.sweeps.other_class import OtherClass
 from torchesegeta.sweeps.overlap import on_overlap
 from torchesegeta.sweeps.patch_counts import patch_passes
@@ -128,4 +128,5 @@ __all__ = [
     "prepared",
     "probe_layers",
     "run_sweep",
+    "steps_in",
 ]

@@ -107,6 +107,11 @@ class Pictured(Points):
         return self.image[None]
 
 
+def steps_in(share: float, whole: int) -> int:
+    """How many steps a share of all is: at least one, but none where it is 0."""
+    return max(1, round(share * whole)) if share else 0
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """What is to be pictured.
@@ -131,7 +136,7 @@ class Problem:
 
     def steps(self, whole: int) -> int:
         """How many it may make of a sweep's."""
-        return max(1, round(self.share * whole)) if self.share else 0
+        return steps_in(self.share, whole)
 
 
 @dataclass(frozen=True, eq=False)

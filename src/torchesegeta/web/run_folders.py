@@ -48,11 +48,10 @@ class Remembered(Generic[T]):
             key: What else it depends on.
             make: Makes it.
         """
-        try:
-            stat = path.stat()
-            whole = (str(path), stat.st_mtime_ns, stat.st_size, *key)
-        except OSError:
+        stamp = _stamp(path)
+        if stamp is None:
             return make()
+        whole = (str(path), stamp, *key)
         found = self._known[whole] if whole in self._known else make()
         self._known[whole] = found
         while len(self._known) > self.most:

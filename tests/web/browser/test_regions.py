@@ -72,6 +72,14 @@ def wait_for_share(page: Page, canvas: Locator, colour: tuple[int, int, int], le
     raise AssertionError(f"{share(canvas, colour):.5f} of the preview is of that colour")
 
 
+def draw_box(page: Page, canvas: Locator, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Between two points, by shares of the canvas, until its outline is seen."""
+    page.get_by_text("Box", exact=True).click()
+    settle(page, canvas)
+    drag(page, canvas, start, end)
+    wait_for_share(page, canvas, YELLOW, 0.002)
+
+
 def test_a_voxel_is_clicked(page: Page, folder: Path) -> None:
     canvas = prepare(page, folder, "Two regions in a volume", "ball.nii.gz")
     page.get_by_text("One voxel", exact=True).click()
@@ -90,10 +98,7 @@ def test_a_voxel_is_clicked(page: Page, folder: Path) -> None:
 
 def test_a_box_is_drawn_in_a_volume(page: Page, folder: Path) -> None:
     canvas = prepare(page, folder, "Two regions in a volume", "ball.nii.gz")
-    page.get_by_text("Box", exact=True).click()
-    settle(page, canvas)
-    drag(page, canvas, (0.1, 0.4), (0.2, 0.6))
-    wait_for_share(page, canvas, YELLOW, 0.002)
+    draw_box(page, canvas, (0.1, 0.4), (0.2, 0.6))
     target = target_of_run(page, folder, "box-run")
     lengths = [high - low for low, high in target["box"]]
     assert all(3 <= length < EDGE / 2 for length in lengths[:2]), target
@@ -103,10 +108,7 @@ def test_a_box_is_drawn_in_a_volume(page: Page, folder: Path) -> None:
 
 def test_a_box_is_drawn_in_a_picture(page: Page, folder: Path) -> None:
     canvas = prepare(page, folder, "Two regions in a picture", "colours.png")
-    page.get_by_text("Box", exact=True).click()
-    settle(page, canvas)
-    drag(page, canvas, (0.4, 0.25), (0.6, 0.35))
-    wait_for_share(page, canvas, YELLOW, 0.002)
+    draw_box(page, canvas, (0.4, 0.25), (0.6, 0.35))
     rows, columns = target_of_run(page, folder, "flat-box-run")["box"]
     assert 2 <= rows[1] - rows[0] < columns[1] - columns[0]
     assert 0 <= rows[0] < rows[1] < 24  # drawn in the upper half
